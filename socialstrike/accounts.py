@@ -1,0 +1,221 @@
+"""Accounts: whose voice the posts have, and the credentials that lend it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from socialstrike import audit, platforms, redaction
+from socialstrike.db.models import Account, Home
+from socialstrike.exceptions import InvalidInput, NotFound, VaultError
+from socialstrike.platforms.base import Access, Identity
+from socialstrike.vault import Place, Vault
+
+_NAME = re.compile(r"[\w][\w.@-]{0,99}")
+
+
+def get(session: Session, name: str) -> Account:
+    """The account called ``name``, forgotten ones included. Raises NotFound."""
+    account = session.scalar(select(Account).where(Account.name == name))
+    if account is None:
+        raise NotFound(f"there is no account called {name!r}; see: socialstrike accounts list")
+    return account
+
+
+def every(session: Session) -> list[Account]:
+    """All accounts by name, forgotten ones included."""
+    return list(session.scalars(select(Account).order_by(Account.name)))
+
+
+def usable(session: Session) -> dict[str, str]:
+    """The platform of every account that can be posted to, by name."""
+    return {
+        account.name: account.platform for account in every(session) if account.forgotten_at is None
+    }
+
+
+def add(
+    session: Session,
+    vault: Vault,
+    *,
+    name: str,
+    platform: str,
+    credentials: Mapping[str, str],
+    base_url: str | None = None,
+    authorised_by: str | None = None,
+    replace: bool = False,
+    now: datetime,
+    actor: str,
+) -> Account:
+    """Store an account with its credentials sealed.
+
+    ``replace`` gives new credentials to an account that exists, and lets it go on if it was
+    paused for its old ones. Raises InvalidInput for a bad name, platform or credential field.
+    """
+    _check_name(name)
+    fields = check_fields(platform, credentials)
+    if base_url is not None:
+        from socialstrike.platforms import transport
+
+        base_url = transport.checked_base_url(base_url)
+    account = session.scalar(select(Account).where(Account.name == name))
+    if account is not None and account.platform != platform:
+        raise InvalidInput(f"{name} is an account on {account.platform}; choose another name")
+    if account is not None and account.forgotten_at is None and not replace:
+        raise InvalidInput(f"{name} exists already; to give it new credentials, add --replace")
+    event = "account.replaced" if account else "account.added"
+    if account is None:
+        account = Account(name=name, platform=platform, created_at=now)
+        session.add(account)
+    if base_url is not None or event == "account.added":
+        account.base_url = base_url
+    account.authorised_by = authorised_by or account.authorised_by
+    account.credentials = vault.seal(_place(session, account), fields)
+    account.identity = account.checked_at = account.expires_at = None
+    account.paused_at = account.pause_reason = account.forgotten_at = None
+    session.flush()
+    audit.append(
+        session,
+        now,
+        event,
+        actor,
+        account=name,
+        platform=platform,
+        base_url=account.base_url,
+        authorised_by=account.authorised_by,
+    )
+    return account
+
+
+def check_fields(platform: str, credentials: Mapping[str, str]) -> dict[str, str]:
+    """The credentials with only what the platform asks for.
+
+    Raises InvalidInput naming every missing, empty or unknown field; never a value.
+    """
+    known = {field.name: field for field in platforms.get(platform).credential_fields}
+    unknown = sorted(set(credentials) - set(known))
+    if unknown:
+        raise InvalidInput(
+            f"unknown credential field for {platform}: {', '.join(unknown)};"
+            f" known ones: {', '.join(known)}"
+        )
+    wrong = [name for name, value in credentials.items() if not isinstance(value, str)]
+    if wrong:
+        raise InvalidInput(f"the credential fields must be texts: {', '.join(sorted(wrong))}")
+    fields = {name: value.strip() for name, value in credentials.items() if value.strip()}
+    missing = [name for name, field in known.items() if field.required and name not in fields]
+    if missing:
+        raise InvalidInput(f"missing credential for {platform}: {', '.join(missing)}")
+    return fields
+
+
+def access(session: Session, vault: Vault, account: Account) -> Access:
+    """Open an account's credentials for use. From here on no log record can show them.
+
+    Raises VaultError where they were forgotten or do not open.
+    """
+    if account.credentials is None:
+        raise VaultError(
+            f"the credentials of {account.name} were forgotten; add them again with:"
+            f" socialstrike accounts add {account.platform} {account.name}"
+        )
+    credentials = vault.open(_place(session, account), account.credentials)
+    secret = {field.name for field in platforms.get(account.platform).credential_fields}
+    for name, value in credentials.items():
+        if name in secret:
+            redaction.remember(value)
+    return Access(account=account.name, credentials=credentials, base_url=account.base_url)
+
+
+def checked(
+    session: Session, account: Account, identity: Identity, *, now: datetime, actor: str
+) -> None:
+    """Note whose credentials these are, as the platform said."""
+    changed = account.identity != identity.name
+    account.identity, account.checked_at = identity.name, now
+    account.expires_at = identity.expires_at
+    if changed:
+        audit.append(
+            session,
+            now,
+            "account.checked",
+            actor,
+            account=account.name,
+            platform=account.platform,
+            identity=identity.name,
+            identity_id=identity.remote_id,
+        )
+
+
+def pause(session: Session, account: Account, reason: str, *, now: datetime, actor: str) -> bool:
+    """Let nothing of this account be sent until it is resumed; False where it was paused."""
+    if account.paused_at is not None:
+        return False
+    account.paused_at, account.pause_reason = now, reason
+    audit.append(
+        session,
+        now,
+        "account.paused",
+        actor,
+        account=account.name,
+        platform=account.platform,
+        reason=reason,
+    )
+    return True
+
+
+def resume(session: Session, account: Account, *, now: datetime, actor: str) -> bool:
+    """Let this account's posts go out again; False where it was not paused."""
+    if account.paused_at is None:
+        return False
+    account.paused_at = account.pause_reason = account.throttled_until = None
+    audit.append(
+        session, now, "account.resumed", actor, account=account.name, platform=account.platform
+    )
+    return True
+
+
+def forget(session: Session, account: Account, *, now: datetime, actor: str) -> None:
+    """Wipe the credentials and keep the history.
+
+    ``secure_delete`` overwrites the row's old bytes; the caller truncates the write-ahead log
+    once this is committed (Database.scrub).
+    """
+    account.credentials = None
+    account.forgotten_at = now
+    account.paused_at, account.pause_reason = now, "its credentials were forgotten"
+    audit.append(
+        session, now, "account.forgotten", actor, account=account.name, platform=account.platform
+    )
+
+
+def read_credentials(path: Path) -> object:
+    """The JSON of a credential file. Raises InvalidInput, which never quotes the content."""
+    import json
+
+    try:
+        if path.stat().st_size > 100_000:
+            raise InvalidInput(f"{path} is too large for a credential file")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise InvalidInput(f"{path} is not a JSON object of credentials") from None
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name) or name == "all" or name in platforms.REGISTRY:
+        raise InvalidInput(
+            f"{name!r} cannot be an account's name; use letters, digits, dots and dashes, and"
+            " neither 'all' nor a platform's name"
+        )
+
+
+def _place(session: Session, account: Account) -> Place:
+    database = session.scalars(select(Home.database_id)).one()
+    return Place(database=database, platform=account.platform, account=account.name)

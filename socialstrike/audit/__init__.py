@@ -1,0 +1,5 @@
+"""The audit log: append-only, hash-chained, written in the transaction of what it tells."""
+
+from socialstrike.audit.log import append, entries, verify
+
+__all__ = ["append", "entries", "verify"]

@@ -1,0 +1,136 @@
+"""Writing to the log and reading it back from the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from socialstrike.audit import chain
+from socialstrike.audit.chain import Break, Fact, Verdict
+from socialstrike.db.models import AuditEntry
+
+
+def stamp(moment: datetime) -> str:
+    """An aware moment as the log writes it: UTC, microseconds, a Z at the end."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def append(
+    session: Session, at: datetime, event: str, actor: str, **facts: Fact | datetime
+) -> None:
+    """Add one entry at the end of the chain, in the caller's transaction.
+
+    The caller holds the write lock (Database.write), so no one else can append in between; if
+    someone did, the unique ``prev`` refuses the fork. Facts that are None are left out.
+    """
+    last = session.execute(
+        select(AuditEntry.seq, AuditEntry.hash).order_by(AuditEntry.seq.desc()).limit(1)
+    ).first()
+    seq, prev = (last.seq + 1, last.hash) if last else (1, chain.GENESIS)
+    entry: dict[str, Fact] = {
+        name: stamp(value) if isinstance(value, datetime) else value
+        for name, value in facts.items()
+        if value is not None
+    }
+    entry |= {
+        "v": chain.VERSION,
+        "seq": seq,
+        "at": stamp(at),
+        "event": event,
+        "actor": actor,
+        "prev": prev,
+    }
+    line = chain.canonical(entry)
+    account, kind, delivery = entry.get("account"), entry.get("kind"), entry.get("delivery")
+    session.execute(
+        AuditEntry.__table__.insert(),  # type: ignore[attr-defined]  # declared as FromClause
+        {
+            "seq": seq,
+            "line": line,
+            "hash": chain.digest(line),
+            "prev": prev,
+            "at": at,
+            "event": event,
+            "account": account,
+            "kind": kind,
+            "delivery": delivery,
+        },
+    )
+
+
+def entries(
+    session: Session,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    account: str | None = None,
+    kind: str | None = None,
+    delivery: int | None = None,
+) -> Iterator[str]:
+    """The lines, oldest first, in constant memory.
+
+    ``since`` is included and ``until`` is not (both aware). ``kind`` is a kind of post, an event,
+    or the first word of several events (``delivery`` for ``delivery.published`` and so on).
+    """
+    wanted: list[ColumnElement[bool]] = []
+    if since is not None:
+        wanted.append(AuditEntry.at >= since)
+    if until is not None:
+        wanted.append(AuditEntry.at < until)
+    if account is not None:
+        wanted.append(AuditEntry.account == account)
+    if delivery is not None:
+        wanted.append(AuditEntry.delivery == delivery)
+    if kind is not None:
+        wanted.append(
+            or_(
+                AuditEntry.kind == kind,
+                AuditEntry.event == kind,
+                AuditEntry.event.startswith(f"{kind}.", autoescape=True),
+            )
+        )
+    statement = select(AuditEntry.line).where(*wanted).order_by(AuditEntry.seq)
+    yield from session.scalars(statement.execution_options(yield_per=1000))
+
+
+def verify(session: Session) -> Verdict:
+    """Check the whole log in the database: the chain, and the columns against their lines."""
+    columns: list[Break] = []
+
+    def lines() -> Iterator[str]:
+        statement = select(
+            AuditEntry.line,
+            AuditEntry.hash,
+            AuditEntry.seq,
+            AuditEntry.prev,
+            AuditEntry.at,
+            AuditEntry.event,
+            AuditEntry.account,
+            AuditEntry.kind,
+            AuditEntry.delivery,
+        ).order_by(AuditEntry.seq)
+        rows = session.execute(statement.execution_options(yield_per=1000))
+        for place, row in enumerate(rows, start=1):
+            if row.hash != chain.digest(row.line):
+                columns.append(Break(place, "its stored hash is not the hash of its line"))
+            elif not _agree(row.line, row._asdict()):
+                columns.append(Break(place, "its columns do not say what its line says"))
+            yield row.line
+
+    verdict = chain.check(lines())
+    breaks = sorted({*verdict.breaks, *columns}, key=lambda found: found.place)
+    return Verdict(verdict.entries, verdict.head, tuple(breaks))
+
+
+def _agree(line: str, row: dict[str, object]) -> bool:
+    entry = chain.parse(line)
+    at = row["at"]
+    assert isinstance(at, datetime)
+    return (
+        entry.get("at") == stamp(at)
+        and all(entry.get(name) == row[name] for name in ("seq", "prev", "event"))
+        and all(entry.get(name) == row[name] for name in ("account", "kind", "delivery"))
+    )

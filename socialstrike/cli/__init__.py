@@ -1,0 +1,85 @@
+"""The command line: hands, no rules. Here alone errors become exit codes.
+
+Modules import what they need inside the commands: ``--help`` must load neither the database nor a
+client library.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from socialstrike.cli import accounts, audit, campaigns, database, posts, rehearse, service
+from socialstrike.cli import output
+from socialstrike.cli.context import root
+from socialstrike.exceptions import SocialstrikeError
+from socialstrike.redaction import redact
+
+app = typer.Typer(
+    name="socialstrike",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.callback()(root)
+rehearse.register(app)
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(posts.app, name="posts")
+app.add_typer(campaigns.app, name="campaigns")
+service.register(app)
+app.add_typer(audit.app, name="audit")
+app.add_typer(database.app, name="database")
+
+#: Options of the whole command, which may stand anywhere on the line; True where a value follows.
+_GLOBAL = {"--home": True, "--verbose": False, "-v": False}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit: 0 done, 1 failed, 2 wrong input, 3 a person is needed, 4 forged."""
+    given = _hoisted(list(sys.argv[1:] if arguments is None else arguments))
+    try:
+        typer.main.get_command(app).main(args=given, prog_name="socialstrike")
+    except SocialstrikeError as error:
+        output.error(str(error))
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader went away (``| head``); leave without a word, and without Python's own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        output.error(f"{place}{error.strerror or type(error).__name__}")
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001  (the last door: a fault of ours, said in one line)
+        output.error(
+            f"a fault of socialstrike itself: {type(error).__name__}: {error}. Nothing is lost;"
+            " run the command again, with --verbose to see where, and report it"
+        )
+        if "--verbose" in given or "-v" in given:
+            from traceback import format_exc
+
+            output.note(redact(format_exc()))
+        sys.exit(1)
+
+
+def _hoisted(given: list[str]) -> list[str]:
+    """The line with the options of the whole command moved to its front."""
+    front: list[str] = []
+    rest: list[str] = []
+    while given:
+        word = given.pop(0)
+        name, _, value = word.partition("=")
+        if word == "--":
+            rest += [word, *given]
+            break
+        if _GLOBAL.get(name) is None:
+            rest.append(word)
+        elif _GLOBAL[name] and not value and given:
+            front += [word, given.pop(0)]
+        else:
+            front.append(word)
+    return front + rest

@@ -1,0 +1,253 @@
+"""``socialstrike accounts``: whose voice the posts have."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from socialstrike.cli import output
+from socialstrike.cli.context import AsJson, opened
+
+app = typer.Typer(help="The accounts you manage, and their sealed credentials.")
+
+Name = Annotated[str, typer.Argument(help="The account's name here.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Accounts; all of them by default.")]
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    platform: Annotated[str, typer.Argument(help="x or facebook.")],
+    name: Name,
+    base_url: Annotated[
+        str | None,
+        typer.Option("--base-url", help="Another server than the platform's own: the sandbox's."),
+    ] = None,
+    from_file: Annotated[
+        str | None,
+        typer.Option("--from-file", help="A JSON file of credentials; - for standard input."),
+    ] = None,
+    authorised_by: Annotated[
+        str | None, typer.Option("--authorised-by", help="Who agreed that this account is used.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Give new credentials to an account that exists.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add an account; its credentials are asked for, or read from a file, and sealed."""
+    from socialstrike import accounts, platforms
+
+    adapter = platforms.get(platform)
+    with opened(context) as house:
+        credentials = _from(from_file) if from_file else _ask(adapter)
+        with house.database.write() as session:
+            account = accounts.add(
+                session,
+                house.vault,
+                name=name,
+                platform=platform,
+                credentials=credentials,
+                base_url=base_url,
+                authorised_by=authorised_by,
+                replace=replace,
+                now=house.clock.now(),
+                actor=house.actor,
+            )
+            shown = _shown(account)
+    if as_json:
+        output.as_json(shown)
+    else:
+        output.line(f"{name} is added on {adapter.label}; its credentials are sealed.")
+        output.line(f"See whether they work: socialstrike accounts check {name}")
+
+
+@app.command("list")
+def list_(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the accounts, without their credentials."""
+    from socialstrike import accounts
+
+    with opened(context) as house, house.database.read() as session:
+        shown = [_shown(account) for account in accounts.every(session)]
+    if as_json:
+        output.as_json(shown)
+        return
+    output.table(
+        ("account", "platform", "state", "identity", "server"),
+        ((a["name"], a["platform"], _state(a), a["identity"], a["base_url"] or "") for a in shown),
+        empty="No account yet; add one with: socialstrike accounts add x NAME",
+    )
+
+
+@app.command()
+def check(context: typer.Context, names: Names = None, as_json: AsJson = False) -> None:
+    """Ask each platform whose the credentials are. Exit 3 where an account cannot post."""
+    from socialstrike import accounts
+
+    with opened(context) as house:
+        with house.database.read() as session:
+            wanted = (
+                [accounts.get(session, name) for name in names]
+                if names
+                else [a for a in accounts.every(session) if a.forgotten_at is None]
+            )
+        results = [_check(house, account.name) for account in wanted]
+    if as_json:
+        output.as_json(results)
+    else:
+        output.table(
+            ("account", "platform", "works", "identity or reason"),
+            (
+                (r["name"], r["platform"], "yes" if r["ok"] else "no", r["identity"] or r["error"])
+                for r in results
+            ),
+            empty="No account yet; add one with: socialstrike accounts add x NAME",
+        )
+    if not all(result["ok"] for result in results):
+        raise typer.Exit(3)
+
+
+@app.command()
+def pause(
+    context: typer.Context,
+    name: Name,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept in the audit log.")] = (
+        "paused by hand"
+    ),
+) -> None:
+    """Let nothing of an account be sent until it is resumed; its posts wait."""
+    from socialstrike import accounts
+
+    with opened(context) as house, house.database.write() as session:
+        account = accounts.get(session, name)
+        changed = accounts.pause(session, account, reason, now=house.clock.now(), actor=house.actor)
+    output.line(f"{name} is paused." if changed else f"{name} was paused already.")
+
+
+@app.command()
+def resume(context: typer.Context, name: Name) -> None:
+    """Let an account's posts go out again."""
+    from socialstrike import accounts
+    from socialstrike.exceptions import InvalidInput
+
+    with opened(context) as house, house.database.write() as session:
+        account = accounts.get(session, name)
+        if account.forgotten_at is not None:
+            raise InvalidInput(
+                f"the credentials of {name} were forgotten; add them again with:"
+                f" socialstrike accounts add {account.platform} {name}"
+            )
+        changed = accounts.resume(session, account, now=house.clock.now(), actor=house.actor)
+    output.line(f"{name} goes on." if changed else f"{name} was not paused.")
+
+
+@app.command()
+def forget(
+    context: typer.Context,
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Wipe an account's credentials from this home; its history stays."""
+    from socialstrike import accounts
+
+    with opened(context) as house:
+        with house.database.read() as session:
+            accounts.get(session, name)
+        if not yes:
+            typer.confirm(f"Wipe the credentials of {name}?", abort=True, err=True)
+        with house.database.write() as session:
+            account = accounts.get(session, name)
+            accounts.forget(session, account, now=house.clock.now(), actor=house.actor)
+        house.database.scrub()
+    output.line(f"The credentials of {name} are wiped. Revoke them on the platform too.")
+
+
+def _from(source: str) -> Any:
+    from socialstrike import accounts
+    from socialstrike.exceptions import InvalidInput
+
+    if source != "-":
+        credentials = accounts.read_credentials(Path(source))
+    else:
+        try:
+            credentials = json.loads(sys.stdin.read(100_000))
+        except ValueError:
+            raise InvalidInput("standard input is not a JSON object of credentials") from None
+    if not isinstance(credentials, dict):
+        raise InvalidInput('the credentials must be a JSON object, like {"access_token": …}')
+    return credentials
+
+
+def _ask(adapter: Any) -> dict[str, str]:
+    """Ask for each field; what is secret is not shown while it is typed."""
+    from socialstrike.exceptions import InvalidInput
+
+    if not sys.stdin.isatty():
+        raise InvalidInput(
+            "the credentials are missing; give them with --from-file FILE, or --from-file - to"
+            " read them from standard input"
+        )
+    answers = {}
+    for field in adapter.credential_fields:
+        label = field.label if field.required else f"{field.label} (empty if you have none)"
+        answers[field.name] = typer.prompt(
+            label, hide_input=field.secret, default="", show_default=False, err=True
+        )
+    return answers
+
+
+def _check(house: Any, name: str) -> dict[str, object]:
+    from socialstrike import accounts, platforms
+    from socialstrike.exceptions import VaultError
+    from socialstrike.platforms.base import PlatformError
+
+    with house.database.read() as session:
+        account = accounts.get(session, name)
+        shown: dict[str, object] = {"name": name, "platform": account.platform, "ok": False}
+        try:
+            access = accounts.access(session, house.vault, account)
+        except VaultError as error:
+            return {**shown, "identity": None, "expires_at": None, "error": str(error)}
+    try:
+        identity = platforms.get(account.platform)(access).check()
+    except PlatformError as error:
+        return {**shown, "identity": None, "expires_at": None, "error": str(error)}
+    with house.database.write() as session:
+        accounts.checked(
+            session,
+            accounts.get(session, name),
+            identity,
+            now=house.clock.now(),
+            actor=house.actor,
+        )
+    return {
+        **shown,
+        "ok": True,
+        "identity": identity.name,
+        "expires_at": identity.expires_at,
+        "error": None,
+    }
+
+
+def _shown(account: Any) -> dict[str, Any]:
+    return {
+        "name": account.name,
+        "platform": account.platform,
+        "base_url": account.base_url,
+        "authorised_by": account.authorised_by,
+        "identity": account.identity,
+        "checked_at": account.checked_at,
+        "paused_at": account.paused_at,
+        "pause_reason": account.pause_reason,
+        "forgotten_at": account.forgotten_at,
+    }
+
+
+def _state(account: dict[str, Any]) -> str:
+    if account["forgotten_at"]:
+        return "forgotten"
+    return f"paused: {account['pause_reason']}" if account["paused_at"] else "ready"

@@ -1,0 +1,96 @@
+"""The one place that prints. What came from a file, a platform or a person is data: it is shown
+without the characters that drive a terminal, and never read as markup.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from socialstrike.redaction import printable, redact
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def line(text: str = "") -> None:
+    """One line of result, on standard output."""
+    _write(sys.stdout, text)
+
+
+def note(text: str) -> None:
+    """One line beside the result, on standard error."""
+    _write(sys.stderr, text)
+
+
+def error(text: str) -> None:
+    """What went wrong, on standard error."""
+    _write(sys.stderr, f"error: {redact(text)}")
+
+
+def warning(text: str) -> None:
+    """What is odd but allowed, on standard error."""
+    _write(sys.stderr, f"warning: {redact(text)}")
+
+
+def as_json(content: object) -> None:
+    """The content as JSON: stable names, ISO 8601 times with their offset."""
+    _write(sys.stdout, json.dumps(content, ensure_ascii=False, indent=2, default=_plain))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """Rows under a heading; ``empty`` where there are none."""
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        # Text, not str: rich would read markup into somebody's words.
+        shown.add_row(*(Text(printable(_short(cell))) for cell in row))
+    if shown.row_count:
+        console().print(shown)
+    else:
+        line(empty)
+
+
+def console() -> Console:
+    """A console on standard output; as wide as needed where it is no terminal."""
+    from rich.console import Console
+
+    wide = None if sys.stdout.isatty() else 200
+    return Console(file=sys.stdout, width=wide, markup=False, highlight=False)
+
+
+def when(moment: datetime | None) -> str:
+    """A moment for people, in the zone it carries."""
+    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _short(cell: object) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, datetime):
+        return when(cell)
+    return " ".join(str(cell).split())
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    # A terminal in an old encoding must not stop a strike: what it cannot show becomes "?".
+    encoding = stream.encoding or "utf-8"
+    clean = printable(text).encode(encoding, errors="replace").decode(encoding)
+    stream.write(f"{clean}\n")
+    stream.flush()

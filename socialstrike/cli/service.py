@@ -1,0 +1,177 @@
+"""The service and its switches: ``run``, ``status``, ``stop``, ``start``."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Annotated, Any
+
+import typer
+
+from socialstrike.cli import output
+from socialstrike.cli.context import AsJson, opened
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands at the top level."""
+    app.command()(run)
+    app.command()(status)
+    app.command()(stop)
+    app.command()(start)
+
+
+def run(
+    context: typer.Context,
+    until_idle: Annotated[
+        bool,
+        typer.Option("--until-idle", help="End when nothing is left to do, later posts included."),
+    ] = False,
+    standby: Annotated[
+        bool, typer.Option("--standby", help="Wait for another scheduler to end, then take over.")
+    ] = False,
+) -> None:
+    """Run the scheduler: publish what is due, when it is due, until stopped (Ctrl-C, SIGTERM).
+
+    With --until-idle: exit 1 where something failed, 3 where something needs a person.
+    """
+    from socialstrike import queue, scheduler
+
+    with opened(context, logging.INFO) as house:
+        service = scheduler.Scheduler(house.database, house.vault, house.settings, house.clock)
+        with service.stopped_by_signals():
+            service.run(
+                until_idle=until_idle,
+                standby=standby,
+                ready=lambda: output.note(f"The scheduler works on {house.settings.home}."),
+            )
+        with house.database.read() as session:
+            counts = queue.counts(session)
+            waiting = _needs(session, house.clock.now(), counts)
+    output.line(_tally(counts))
+    for need in waiting:
+        output.line(need)
+    if until_idle and counts.get("failed"):
+        raise typer.Exit(1)
+    if until_idle and waiting:
+        raise typer.Exit(3)
+
+
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """Say what is due, late, uncertain, paused, and whether a scheduler is alive.
+
+    Exit 3 where something needs a person.
+    """
+    from socialstrike import heartbeat, queue
+
+    with opened(context) as house, house.database.read() as session:
+        now = house.clock.now()
+        counts = queue.counts(session)
+        beats = heartbeat.alive(session, now)
+        halt = queue.stopped(session)
+        upcoming = queue.next_due(session)
+        overdue = queue.overdue(session, now)
+        needs = _needs(session, now, counts, alive=bool(beats), overdue=overdue)
+    if as_json:
+        output.as_json(
+            {
+                "deliveries": counts,
+                "next_due_at": upcoming,
+                "overdue": overdue,
+                "stopped_at": halt.at if halt else None,
+                "stop_reason": halt.reason if halt else None,
+                "schedulers": [
+                    {"id": b.id, "host": b.host, "pid": b.pid, "heartbeat_at": b.heartbeat_at}
+                    for b in beats
+                ],
+                "needs": needs,
+            }
+        )
+    else:
+        output.line(_tally(counts))
+        if upcoming is not None:
+            output.line(f"Next due: {output.when(upcoming)} UTC.")
+        for beat in beats:
+            output.line(f"Scheduler: alive, process {beat.pid} on {beat.host}.")
+        if not beats:
+            output.line("Scheduler: none is running; start one with: socialstrike run")
+        for need in needs:
+            output.line(f"! {need}")
+    if needs:
+        raise typer.Exit(3)
+
+
+def stop(
+    context: typer.Context,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; kept in the log.")] = None,
+) -> None:
+    """The emergency stop: once this has returned, no new call to a platform begins."""
+    from socialstrike import heartbeat, queue
+
+    with opened(context) as house:
+        with house.database.write() as session:
+            changed = queue.stop(session, reason=reason, now=house.clock.now(), actor=house.actor)
+            flying = queue.in_flight(session)
+        output.line("Stopped." if changed else "It was stopped already.")
+        deadline = house.clock.boottime() + house.settings.lease
+        left = flying
+        while left and house.clock.boottime() < deadline:
+            time.sleep(0.1)
+            with house.database.read() as session:
+                left = [delivery for delivery in queue.in_flight(session) if delivery in flying]
+                if not heartbeat.alive(session, house.clock.now()):
+                    break
+        with house.database.read() as session:
+            ended = list(queue.deliveries(session, queue.Filter(ids=tuple(flying))))
+    if ended:
+        output.table(
+            ("in flight", "account", "now"),
+            ((row["id"], row["account"], row["state"]) for row in ended),
+            empty="",
+        )
+    output.line("Go on with: socialstrike start")
+    if left:
+        output.line("These had begun and nobody answers for them; the next run looks them up.")
+        raise typer.Exit(3)
+
+
+def start(context: typer.Context) -> None:
+    """Go on after a stop; what came due meanwhile is judged by its lateness limit."""
+    from socialstrike import queue
+
+    with opened(context) as house, house.database.write() as session:
+        changed = queue.start(session, now=house.clock.now(), actor=house.actor)
+    output.line("Posts go out again." if changed else "Nothing was stopped.")
+
+
+def _needs(
+    session: Any, now: Any, counts: dict[str, int], *, alive: bool = True, overdue: int = 0
+) -> list[str]:
+    """What a person should look at, one sentence each with the command to type."""
+    from socialstrike import accounts, queue
+
+    told = {
+        "uncertain": "uncertain, being looked up on the platform: socialstrike posts list"
+        " --state uncertain",
+        "parked": "must be decided by you: socialstrike posts list --state parked, then posts"
+        " resolve ID published|absent",
+        "missed": "missed their time: socialstrike posts list --state missed",
+    }
+    needs = [f"{counts[state]} {words}" for state, words in told.items() if counts.get(state)]
+    for account in accounts.every(session):
+        if account.paused_at is not None and account.forgotten_at is None:
+            needs.append(
+                f"{account.name} is paused: {account.pause_reason} When it is mended:"
+                f" socialstrike accounts resume {account.name}"
+            )
+    halt = queue.stopped(session)
+    if halt is not None:
+        why = f" ({halt.reason})" if halt.reason else ""
+        needs.append(f"the emergency stop is pulled by {halt.by}{why}: socialstrike start")
+    if overdue and not alive:
+        needs.append(f"{overdue} due and no scheduler is running: socialstrike run")
+    return needs
+
+
+def _tally(counts: dict[str, int]) -> str:
+    told = ", ".join(f"{count} {state}" for state, count in counts.items())
+    return f"Deliveries: {told}." if told else "Nothing is queued."

@@ -1,0 +1,1 @@
+"""The database: tables, sessions and migrations. The only floor that speaks SQLAlchemy's engine."""

@@ -1,0 +1,80 @@
+"""Migrations: a new home gets them all by itself, an old one on request, a newer one is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import text
+
+from socialstrike.db.session import Database, create_private, database_version
+from socialstrike.exceptions import DatabaseOutdated, DatabaseTooNew
+
+_HERE = Path(__file__).resolve().parent
+
+
+def folder() -> Path:
+    """Where the migrations are: inside the installed package, or at the top of a checkout."""
+    installed = _HERE.parent / "migrations"
+    return installed if installed.is_dir() else _HERE.parents[1] / "migrations"
+
+
+def known_versions() -> list[str]:
+    """Every migration this socialstrike knows, oldest first: the numbers the files begin with.
+
+    Read from the file names, because importing Alembic costs every command half a second.
+    """
+    return sorted(file.name.split("_")[0] for file in (folder() / "versions").glob("[0-9]*.py"))
+
+
+def open_database(path: Path) -> Database:
+    """Open the database at ``path``, making a new one complete first.
+
+    Raises DatabaseTooNew, DatabaseOutdated, DatabaseReadOnly or DatabaseLocked.
+    """
+    create_private(path)
+    database = Database(path)
+    try:
+        version, known = database_version(database), known_versions()
+        if version is None:
+            upgrade(database)
+        elif version not in known:
+            raise DatabaseTooNew(
+                f"{path} was written by a newer socialstrike (version {version} of the tables,"
+                f" this one knows up to {known[-1]}); install the newer socialstrike"
+            )
+        elif version != known[-1]:
+            raise DatabaseOutdated(
+                f"{path} is from an older socialstrike (version {version} of the tables, this one"
+                f" needs {known[-1]}); stop the scheduler, then run: socialstrike database upgrade"
+            )
+    except BaseException:
+        database.dispose()
+        raise
+    return database
+
+
+def upgrade(database: Database, target: str = "head") -> tuple[str | None, str | None]:
+    """Bring the tables to ``target`` in one transaction; return the versions before and after."""
+    return _run(database, target, down=False)
+
+
+def downgrade(database: Database, target: str) -> tuple[str | None, str | None]:
+    """Take the tables back to ``target`` (``base`` for none); return the versions before, after."""
+    return _run(database, target, down=True)
+
+
+def _run(database: Database, target: str, *, down: bool) -> tuple[str | None, str | None]:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(folder()).replace("%", "%%"))
+    before = database_version(database)
+    # One write transaction around everything: a second process that opens the same new home
+    # waits here, then finds nothing left to do; a kill in the middle leaves the old tables.
+    with database.engine.execution_options(begin="IMMEDIATE").connect() as connection:
+        config.attributes["connection"] = connection
+        connection.execute(text("SELECT 1"))
+        (command.downgrade if down else command.upgrade)(config, target)
+        connection.commit()
+    return before, database_version(database)

@@ -1,0 +1,240 @@
+"""One delivery: claimed → ticket → platform.publish → settle; and the look-up of the uncertain.
+
+The order is the promise. The ticket is on the disk before the call leaves the house, so that after
+any crash the database shows which calls may have left; an answer that is lost is a doubt to look
+up, never a reason to send again.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from sqlalchemy.orm import Session
+
+from socialstrike import accounts, media, platforms, queue
+from socialstrike.clock import Clock
+from socialstrike.config import Settings
+from socialstrike.db.session import Database
+from socialstrike.exceptions import DatabaseError, VaultError
+from socialstrike.platforms.base import (
+    CredentialsRefused,
+    OutcomeUnknown,
+    Payload,
+    Platform,
+    PlatformError,
+    Publication,
+    TemporarilyUnavailable,
+)
+from socialstrike.queue import Begun, Job, Stale
+from socialstrike.retries import Again, GiveUp, LookUp, Pause, RetryPolicy
+from socialstrike.vault import Vault
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+#: Between the ticket's commit and the call the machine may have slept; past this many seconds
+#: the claim may be another's, so the attempt is given up unsent.
+_LONGEST_PAUSE = 5.0
+#: A platform's clock and ours may differ by this much when a post is looked for.
+_SKEW = timedelta(minutes=2)
+
+
+class Writes(Protocol):
+    """Runs a change in a transaction of its own and returns once it is durable."""
+
+    def run(self, change: Callable[[Session], T], /) -> T:
+        """Run ``change``; raise what it raises, or DatabaseError, with nothing written."""
+
+
+class Publisher:
+    """Carries deliveries to the platforms. Safe to use from many threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        writer: Writes,
+        vault: Vault,
+        settings: Settings,
+        clock: Clock,
+        owner: str,
+    ) -> None:
+        """``owner`` is the scheduler's id: the name in the claims and in the audit log."""
+        self._database = database
+        self._writer = writer
+        self._vault = vault
+        self._settings = settings
+        self._clock = clock
+        self._owner = owner
+        self._rng = random.Random()  # noqa: S311  (jitter, not a secret)
+        self._policy = RetryPolicy(
+            base=settings.retry_base, most=settings.retry_most, settle=settings.settle_after
+        )
+
+    def publish(self, job: Job) -> None:
+        """Take a claimed delivery through one attempt; whatever happens is settled, not raised."""
+        number: int | None = None
+        try:
+            if not job.intact():
+                self._refuse(job, "what is stored is not what was queued; import the post again")
+                return
+            platform = self._platform(job)
+            payload = self._payload(job)
+            media_ids = [platform.upload(picture) for picture in payload.media]
+            begun = self._begin(job)
+            if begun is None:
+                return
+            job, number = begun.job, begun.number
+            publication = self._send(platform, payload, media_ids)
+        except Stale as stale:
+            self._release(job, str(stale))
+        except media.MediaDamaged as error:
+            self._refuse(job, str(error))
+        except VaultError as error:
+            self._failed(job, number, CredentialsRefused(str(error)))
+        except PlatformError as error:
+            self._failed(job, number, error)
+        except DatabaseError as error:
+            # Nothing was sent: the ticket could not be written. The claim is recovered later.
+            log.error("delivery %s: %s", job.delivery, error)
+        else:
+            self._settle(
+                lambda session, now: queue.accepted(
+                    session, job, number, publication, now=now, actor=self._owner
+                )
+            )
+
+    def reconcile(self, job: Job) -> None:
+        """Ask the platform whether an uncertain delivery is there, and settle what it says."""
+        again = self._clock.now() + timedelta(seconds=self._settings.lookup_every)
+        assert job.started_at is not None  # no doubt without a ticket
+        try:
+            platform = self._platform(job)
+            found = platform.find(self._payload(job), job.started_at - _SKEW)
+        except (PlatformError, VaultError, media.MediaDamaged) as error:
+            self._looked_in_vain(job, error, again)
+        except DatabaseError as error:
+            log.error("delivery %s: %s", job.delivery, error)
+        else:
+            self._settle(
+                lambda session, now: (
+                    queue.found(session, job, found, now=now, actor=self._owner)
+                    if found
+                    else queue.absent(session, job, next_at=again, now=now, actor=self._owner)
+                )
+            )
+
+    def _platform(self, job: Job) -> Platform:
+        with self._database.read() as session:
+            account = accounts.get(session, job.account)
+            access = accounts.access(session, self._vault, account)
+        timeout = (self._settings.connect_timeout, self._settings.read_timeout)
+        return platforms.get(job.platform)(access, timeout=timeout)
+
+    def _payload(self, job: Job) -> Payload:
+        pictures = media.load(self._settings.media, job.media)
+        return Payload(key=job.key, text=job.text, link=job.link, media=pictures)
+
+    def _begin(self, job: Job) -> Begun | None:
+        before = self._clock.boottime()
+        begun = self._writer.run(
+            lambda session: queue.begin(session, job, now=self._clock.now(), owner=self._owner)
+        )
+        if self._clock.boottime() - before > _LONGEST_PAUSE:
+            self._failed(
+                begun.job,
+                begun.number,
+                TemporarilyUnavailable("the machine paused before the call; nothing was sent"),
+            )
+            return None
+        return begun
+
+    def _send(self, platform: Platform, payload: Payload, media_ids: list[str]) -> Publication:
+        try:
+            return platform.publish(payload, media_ids)
+        except PlatformError:
+            raise
+        except Exception as error:
+            # A fault of ours after the call began proves nothing about the platform.
+            log.exception("the adapter of %s failed", platform.name)
+            raise OutcomeUnknown(f"unexpected {type(error).__name__} while publishing") from None
+
+    def _failed(self, job: Job, number: int | None, error: PlatformError) -> None:
+        text = str(error)
+        owner = self._owner
+
+        def change(session: Session, now: datetime) -> bool:
+            decision = self._policy.decide(error, job.fence, now, self._rng)
+            match decision:
+                case GiveUp():
+                    return queue.refused(session, job, number, text, now=now, actor=owner)
+                case LookUp(at=at):
+                    return queue.doubted(
+                        session, job, number, text, look_at=at, now=now, actor=owner
+                    )
+                case Pause():
+                    account = accounts.get(session, job.account)
+                    accounts.pause(session, account, text, now=now, actor=owner)
+                    decision = Again(now)
+            return queue.retried(
+                session,
+                job,
+                number,
+                text,
+                next_at=decision.at,
+                throttled_until=decision.throttled_until,
+                now=now,
+                actor=owner,
+            )
+
+        self._settle(change)
+
+    def _refuse(self, job: Job, why: str) -> None:
+        self._settle(
+            lambda session, now: queue.refused(session, job, None, why, now=now, actor=self._owner)
+        )
+
+    def _release(self, job: Job, why: str) -> None:
+        self._settle(
+            lambda session, now: queue.retried(
+                session, job, None, why, next_at=now, now=now, actor=self._owner
+            )
+        )
+
+    def _looked_in_vain(self, job: Job, error: Exception, again: datetime) -> None:
+        def change(session: Session, now: datetime) -> bool:
+            if isinstance(error, CredentialsRefused | VaultError):
+                account = accounts.get(session, job.account)
+                accounts.pause(session, account, str(error), now=now, actor=self._owner)
+                return True  # it is looked up once a person has mended the account
+            return queue.looked_in_vain(
+                session,
+                job,
+                str(error),
+                most=self._settings.lookups,
+                next_at=again,
+                now=now,
+                actor=self._owner,
+            )
+
+        self._settle(change)
+
+    def _settle(self, change: Callable[[Session, datetime], bool]) -> None:
+        """Write the outcome down, patiently: a busy or full disk must not turn it into a doubt."""
+        deadline = self._clock.boottime() + self._settings.lease
+        pause = 0.1
+        while True:
+            try:
+                self._writer.run(lambda session: change(session, self._clock.now()))
+            except DatabaseError as error:
+                if self._clock.boottime() > deadline:
+                    log.error("an outcome could not be written: %s", error)
+                    return
+                time.sleep(pause)
+                pause = min(2 * pause, 5.0)
+            else:
+                return

@@ -1,0 +1,67 @@
+"""The queue: functions of a session that move deliveries through their lifecycle.
+
+The caller opens the transaction (``Database.write``) and none is ever held across a network call.
+"""
+
+from socialstrike.queue.claim import (
+    Begun,
+    Next,
+    Stale,
+    begin,
+    claim,
+    claim_doubts,
+    lapse,
+    next_look,
+    recover,
+)
+from socialstrike.queue.enqueue import Enqueued, enqueue
+from socialstrike.queue.job import Job
+from socialstrike.queue.listing import Filter, counts, deliveries, next_due, overdue, show
+from socialstrike.queue.person import cancel, requeue, resolve, select_ids
+from socialstrike.queue.settle import (
+    absent,
+    accepted,
+    doubted,
+    found,
+    looked_in_vain,
+    refused,
+    retried,
+)
+from socialstrike.queue.stop import Stopped, in_flight, start, stop, stopped
+
+__all__ = [
+    "Begun",
+    "Enqueued",
+    "Filter",
+    "Job",
+    "Next",
+    "Stale",
+    "Stopped",
+    "absent",
+    "accepted",
+    "begin",
+    "cancel",
+    "claim",
+    "claim_doubts",
+    "counts",
+    "deliveries",
+    "doubted",
+    "enqueue",
+    "found",
+    "in_flight",
+    "lapse",
+    "looked_in_vain",
+    "next_due",
+    "next_look",
+    "overdue",
+    "recover",
+    "refused",
+    "requeue",
+    "resolve",
+    "retried",
+    "select_ids",
+    "show",
+    "start",
+    "stop",
+    "stopped",
+]

@@ -1,0 +1,275 @@
+"""From due to begun: which deliveries may go now, who has them, and the ticket before the call."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from socialstrike import audit
+from socialstrike.db.models import Account, Attempt, Delivery, Home
+from socialstrike.db.session import affected
+from socialstrike.lifecycle import Event, State
+from socialstrike.queue.job import Job, load, move
+
+
+class Stale(Exception):  # noqa: N818  (not an error: someone decided otherwise in time)
+    """The claim no longer holds: stopped, paused, too late, or another has it. Send nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """When work is due, and when something lapses; None where neither will without a person."""
+
+    work_at: datetime | None
+    lapse_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The ticket: from its commit on, the call may leave the house."""
+
+    job: Job
+    number: int
+    at: datetime
+
+
+def lapse(session: Session, *, now: datetime, actor: str, most: int = 500) -> int:
+    """Mark what is past its lateness limit as missed; return how many, ``most`` at a time."""
+    late = session.scalars(
+        select(Delivery.id)
+        .where(Delivery.state == State.SCHEDULED, Delivery.late_after < now)
+        .order_by(Delivery.late_after)
+        .limit(most)
+    ).all()
+    return sum(
+        move(
+            session,
+            job,
+            Event.LAPSE,
+            now=now,
+            actor=actor,
+            late_after=job.late_after,
+            lateness_ms=_ms(now - job.due_at),
+        )
+        for job in load(session, late)
+    )
+
+
+def claim(session: Session, *, now: datetime, owner: str, lease: float, most: int) -> list[Job]:
+    """Take up to ``most`` due deliveries, at most one per account, the longest due first.
+
+    Every gate is in the statement: due, not too late, account not paused nor throttled, nothing
+    of the account in flight, no emergency stop. ``lease`` is in seconds.
+    """
+    if most < 1 or _is_stopped(session):
+        return []
+    busy, other = aliased(Delivery), aliased(Delivery)
+    # One index probe per account, so the cost does not grow with the queue behind it.
+    earliest = (
+        select(other.id)
+        .where(
+            other.account_id == Account.id,
+            other.state == State.SCHEDULED,
+            other.next_at <= now,
+            other.late_after >= now,
+        )
+        .order_by(other.next_at, other.id)
+        .limit(1)
+        .correlate(Account)
+        .scalar_subquery()
+    )
+    free = (
+        select(earliest.label("id"))
+        .select_from(Account)
+        .where(
+            *_may_post(now),
+            ~select(busy.id)
+            .where(busy.account_id == Account.id, busy.state == State.PUBLISHING)
+            .exists(),
+        )
+        .subquery()
+    )
+    ids = session.scalars(
+        select(Delivery.id)
+        .join(free, free.c.id == Delivery.id)
+        .order_by(Delivery.next_at, Delivery.id)
+        .limit(most)
+    ).all()
+    until = now + timedelta(seconds=lease)
+    claimed = []
+    for job in load(session, ids):
+        fence = job.fence + 1
+        changes = {"fence": fence, "claimed_by": owner, "lease_until": until}
+        if move(session, job, Event.CLAIM, now=now, actor=owner, changes=changes):
+            claimed.append(replace(job, fence=fence, state=State.PUBLISHING))
+    return claimed
+
+
+def begin(session: Session, job: Job, *, now: datetime, owner: str) -> Begun:
+    """Write the ticket: this attempt starts. To be committed before the call leaves.
+
+    Raises Stale where the claim no longer holds; then nothing may be sent.
+    """
+    if _is_stopped(session):
+        raise Stale("the emergency stop is pulled")
+    row = session.execute(
+        select(Delivery.attempts, Account.paused_at)
+        .join(Account, Account.id == Delivery.account_id)
+        .where(
+            Delivery.id == job.delivery,
+            Delivery.state == State.PUBLISHING,
+            Delivery.fence == job.fence,
+            Delivery.claimed_by == owner,
+        )
+    ).first()
+    if row is None:
+        raise Stale("another claim has this delivery")
+    if row.paused_at is not None:
+        raise Stale("its account is paused")
+    if now > job.late_after:
+        raise Stale("it is past its lateness limit")
+    number = row.attempts + 1
+    session.add(
+        Attempt(
+            delivery_id=job.delivery, number=number, fence=job.fence, owner=owner, started_at=now
+        )
+    )
+    affected(
+        session,
+        update(Delivery)
+        .where(Delivery.id == job.delivery)
+        .values(
+            attempts=number,
+            # The first attempt's start: a look-up must reach back to it.
+            started_at=func.coalesce(Delivery.started_at, now),
+            updated_at=now,
+        ),
+    )
+    session.flush()
+    audit.append(session, now, "attempt.started", owner, **job.facts(), attempt=number)
+    return Begun(replace(job, attempts=number, started_at=job.started_at or now), number, now)
+
+
+def claim_doubts(
+    session: Session, *, now: datetime, every: float, most: int, busy: Collection[int] = ()
+) -> list[Job]:
+    """Uncertain deliveries whose look-up is due, one per account; ``every`` seconds to the next.
+
+    A paused account's doubts wait as its posts do: its credentials may not even be able to look.
+    """
+    if most < 1 or _is_stopped(session):
+        return []
+    rows = session.execute(
+        select(func.min(Delivery.id), Delivery.account_id)
+        .join(Account, Account.id == Delivery.account_id)
+        .where(Delivery.state == State.UNCERTAIN, Delivery.next_at <= now, *_may_post(now))
+        .group_by(Delivery.account_id)
+        .order_by(func.min(Delivery.next_at))
+        .limit(most + len(busy))
+    ).all()
+    ids = [row[0] for row in rows if row.account_id not in busy][:most]
+    affected(
+        session,
+        update(Delivery).where(Delivery.id.in_(ids)).values(next_at=now + timedelta(seconds=every)),
+    )
+    return load(session, ids)
+
+
+def recover(
+    session: Session, *, now: datetime, actor: str, mine: Collection[int], settle: float
+) -> tuple[int, int]:
+    """Deal with claims that nobody works on any more; return how many went back, how many doubt.
+
+    ``mine`` are the deliveries in flight here. A home has one scheduler at a time (its lock says
+    so), hence everything else that is publishing belongs to one that died. Where the ticket was
+    written the call may have left: that is a doubt, looked up ``settle`` seconds after the
+    ticket, never sent again blindly.
+    """
+    ids = session.scalars(select(Delivery.id).where(Delivery.state == State.PUBLISHING)).all()
+    back = doubts = 0
+    for job in load(session, [delivery for delivery in ids if delivery not in mine]):
+        ticket = session.execute(
+            select(Attempt).where(
+                Attempt.delivery_id == job.delivery,
+                Attempt.fence == job.fence,
+                Attempt.ended_at.is_(None),
+            )
+        ).scalar_one_or_none()
+        if ticket is None:
+            free = {"next_at": now, "claimed_by": None, "lease_until": None}
+            back += move(session, job, Event.RELEASE, now=now, actor=actor, changes=free)
+            continue
+        ticket.ended_at, ticket.outcome = now, "unknown"
+        ticket.error = error = "the scheduler died between the call and its answer"
+        # Its clock may have been ahead of ours: never wait longer than from now.
+        began = min(ticket.started_at, now)
+        changes: dict[str, Any] = {
+            "next_at": began + timedelta(seconds=settle),
+            "claimed_by": None,
+            "lease_until": None,
+            "error": error,
+        }
+        doubts += move(
+            session,
+            job,
+            Event.DOUBT,
+            now=now,
+            actor=actor,
+            changes=changes,
+            attempt=ticket.number,
+            error=error,
+        )
+    return back, doubts
+
+
+def next_look(session: Session, *, busy: Collection[int] = ()) -> Next:
+    """When something next wants doing.
+
+    Accounts in ``busy`` are left out: the end of what they do is itself a reason to look.
+    """
+    lapse_at = session.scalar(
+        select(func.min(Delivery.late_after)).where(Delivery.state == State.SCHEDULED)
+    )
+    if _is_stopped(session):
+        return Next(None, lapse_at)
+    moments = [_next_of(session, state, busy) for state in (State.SCHEDULED, State.UNCERTAIN)]
+    work_at = min((moment for moment in moments if moment is not None), default=None)
+    return Next(work_at, lapse_at)
+
+
+def _next_of(session: Session, state: State, busy: Collection[int]) -> datetime | None:
+    """The earliest look at a delivery in ``state``: one index probe per account that may post."""
+    earliest = (
+        select(func.min(Delivery.next_at))
+        .where(Delivery.account_id == Account.id, Delivery.state == state)
+        .correlate(Account)
+        .scalar_subquery()
+    )
+    waiting = (
+        select(earliest.label("at"), Account.throttled_until.label("throttled"))
+        .where(Account.paused_at.is_(None), Account.id.not_in(list(busy)))
+        .subquery()
+    )
+    at = case((waiting.c.throttled > waiting.c.at, waiting.c.throttled), else_=waiting.c.at)
+    moment: datetime | None = session.scalar(select(func.min(at)))
+    return moment
+
+
+def _may_post(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Account.paused_at.is_(None),
+        or_(Account.throttled_until.is_(None), Account.throttled_until <= now),
+    )
+
+
+def _is_stopped(session: Session) -> bool:
+    return session.scalar(select(Home.stopped_at)) is not None
+
+
+def _ms(lateness: timedelta) -> int:
+    return round(lateness.total_seconds() * 1000)

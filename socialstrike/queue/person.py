@@ -1,0 +1,100 @@
+"""What only a person's command does to a delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from socialstrike.exceptions import IllegalTransition, NotFound
+from socialstrike.lifecycle import Event, origins
+from socialstrike.queue.job import Job, load, move
+
+
+def select_ids(session: Session, ids: Sequence[int]) -> list[Job]:
+    """The deliveries with these ids. Raises NotFound naming every one that is not there."""
+    jobs = load(session, ids)
+    missing = sorted(set(ids) - {job.delivery for job in jobs})
+    if missing:
+        names = ", ".join(map(str, missing))
+        raise NotFound(f"there is no delivery {names}; see: socialstrike posts list")
+    return jobs
+
+
+def cancel(session: Session, ids: Sequence[int], *, now: datetime, actor: str) -> int:
+    """Take deliveries out of the queue; all of them, or none with IllegalTransition."""
+    jobs = _all_in(session, ids, Event.CANCEL, "cancelled")
+    return sum(move(session, job, Event.CANCEL, now=now, actor=actor) for job in jobs)
+
+
+def requeue(session: Session, ids: Sequence[int], *, now: datetime, actor: str) -> int:
+    """Let deliveries that failed, were missed or cancelled go out now after all.
+
+    Each gets its lateness limit again, counted from now; its due time stays, so that the log
+    tells how late it really was.
+    """
+    jobs = _all_in(session, ids, Event.REQUEUE, "sent again")
+    return sum(
+        move(
+            session,
+            job,
+            Event.REQUEUE,
+            now=now,
+            actor=actor,
+            changes={
+                "next_at": max(now, job.due_at),
+                "late_after": max(now, job.due_at) + (job.late_after - job.due_at),
+                "error": None,
+            },
+        )
+        for job in jobs
+    )
+
+
+def resolve(
+    session: Session,
+    delivery: int,
+    verdict: Literal["published", "absent"],
+    *,
+    url: str | None = None,
+    now: datetime,
+    actor: str,
+) -> None:
+    """A person looked and knows: the post is there, or it is not.
+
+    An absent one is scheduled again, and missed at once where its lateness limit has passed.
+    Raises IllegalTransition for a delivery that is in no doubt.
+    """
+    event = Event.FIND if verdict == "published" else Event.PROVE_ABSENT
+    [job] = _all_in(session, [delivery], event, "resolved")
+    if verdict == "absent":
+        changes = {"next_at": now, "error": None, "absences": 0, "lookups": 0}
+        move(session, job, event, now=now, actor=actor, changes=changes, resolved_by=actor)
+        return
+    at = job.started_at or now
+    there: dict[str, Any] = {"remote_url": url, "published_at": at, "error": None}
+    move(
+        session,
+        job,
+        event,
+        now=now,
+        actor=actor,
+        changes=there,
+        resolved_by=actor,
+        remote_url=url,
+        published_at=at,
+    )
+
+
+def _all_in(session: Session, ids: Sequence[int], event: Event, what: str) -> list[Job]:
+    jobs = select_ids(session, ids)
+    wrong = [job for job in jobs if job.state not in origins(event)]
+    if wrong:
+        names = ", ".join(f"{job.delivery} ({job.state})" for job in wrong)
+        allowed = " or ".join(sorted(origins(event)))
+        raise IllegalTransition(
+            f"cannot be {what}: {names}; only what is {allowed} can. Nothing was changed"
+        )
+    return jobs

@@ -1,0 +1,241 @@
+"""After the call: what became of the attempt, and where the delivery stands now.
+
+Each function returns False where the claim was no longer ours. The late answer is then kept as
+evidence on the attempt, and the delivery stays as whoever has it now left it. ``number`` is that
+of the attempt, None where it ended before its ticket was written.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from socialstrike import audit
+from socialstrike.content import printable
+from socialstrike.db.models import Account, Attempt, Delivery
+from socialstrike.db.session import affected
+from socialstrike.lifecycle import Event
+from socialstrike.platforms.base import Publication
+from socialstrike.queue.job import Job, move
+
+#: A machine sends a delivery again after a doubt only once; what is in doubt twice is a person's.
+MOST_DOUBTS = 2
+
+_FREE = {"claimed_by": None, "lease_until": None}
+
+
+def accepted(
+    session: Session,
+    job: Job,
+    number: int | None,
+    publication: Publication,
+    *,
+    now: datetime,
+    actor: str,
+) -> bool:
+    """The platform took the post and gave its id."""
+    return _end(session, job, number, "accepted", now, actor, remote_id=publication.remote_id) and (
+        _published(session, job, Event.ACCEPT, publication, now=now, actor=actor)
+    )
+
+
+def retried(
+    session: Session,
+    job: Job,
+    number: int | None,
+    error: str,
+    *,
+    next_at: datetime,
+    throttled_until: datetime | None = None,
+    now: datetime,
+    actor: str,
+) -> bool:
+    """Surely not posted, worth another try at ``next_at``; a throttled account waits as a whole."""
+    if not _end(session, job, number, "not posted", now, actor, error=error):
+        return False
+    if throttled_until is not None:
+        affected(
+            session,
+            update(Account)
+            .where(Account.id == job.account_id)
+            .values(throttled_until=throttled_until),
+        )
+    changes = {**_FREE, "next_at": next_at, "error": error}
+    return move(
+        session,
+        job,
+        Event.RETRY,
+        now=now,
+        actor=actor,
+        changes=changes,
+        attempt=number,
+        error=error,
+        next_at=next_at,
+    )
+
+
+def refused(
+    session: Session, job: Job, number: int | None, error: str, *, now: datetime, actor: str
+) -> bool:
+    """The platform refused the post for good."""
+    return _end(session, job, number, "refused", now, actor, error=error) and move(
+        session,
+        job,
+        Event.REFUSE,
+        now=now,
+        actor=actor,
+        changes={**_FREE, "error": error},
+        attempt=number,
+        error=error,
+    )
+
+
+def doubted(
+    session: Session,
+    job: Job,
+    number: int | None,
+    error: str,
+    *,
+    look_at: datetime,
+    now: datetime,
+    actor: str,
+) -> bool:
+    """The answer was lost: nobody knows, and the platform is asked at ``look_at``."""
+    changes = {**_FREE, "next_at": look_at, "error": error, "absences": 0, "lookups": 0}
+    return _end(session, job, number, "unknown", now, actor, error=error) and move(
+        session,
+        job,
+        Event.DOUBT,
+        now=now,
+        actor=actor,
+        changes=changes,
+        attempt=number,
+        error=error,
+    )
+
+
+def found(
+    session: Session, job: Job, publication: Publication, *, now: datetime, actor: str
+) -> bool:
+    """The platform has it after all."""
+    return _published(session, job, Event.FIND, publication, now=now, actor=actor)
+
+
+def absent(session: Session, job: Job, *, next_at: datetime, now: datetime, actor: str) -> bool:
+    """A complete look-up did not find it. The second one in a row proves it absent.
+
+    Proved absent it may be sent again, once; after a second doubt a person decides.
+    """
+    if job.absences + 1 < MOST_DOUBTS:
+        return _looked(session, job, next_at=next_at, absences=job.absences + 1)
+    doubts = session.scalar(
+        select(func.count())
+        .select_from(Attempt)
+        .where(Attempt.delivery_id == job.delivery, Attempt.outcome == "unknown")
+    )
+    if doubts is not None and doubts >= MOST_DOUBTS:
+        why = "sent twice without an answer and not found there; a person must look"
+        return _park(session, job, why, now=now, actor=actor)
+    changes = {**_FREE, "next_at": now, "absences": 0, "lookups": 0}
+    return move(session, job, Event.PROVE_ABSENT, now=now, actor=actor, changes=changes)
+
+
+def looked_in_vain(
+    session: Session,
+    job: Job,
+    error: str,
+    *,
+    most: int,
+    next_at: datetime,
+    now: datetime,
+    actor: str,
+) -> bool:
+    """The look-up itself failed, which is not an absence; after ``most`` of them it is parked."""
+    if job.lookups + 1 >= most:
+        return _park(session, job, f"could not be looked up: {error}", now=now, actor=actor)
+    return _looked(session, job, next_at=next_at, absences=job.absences)
+
+
+def _published(
+    session: Session, job: Job, event: Event, publication: Publication, *, now: datetime, actor: str
+) -> bool:
+    # A post that was found went out when the platform says, not when we found it.
+    at = publication.at if event is Event.FIND and publication.at else now
+    changes = {
+        **_FREE,
+        "remote_id": publication.remote_id,
+        "remote_url": publication.url,
+        "published_at": at,
+        "error": None,
+    }
+    return move(
+        session,
+        job,
+        event,
+        now=now,
+        actor=actor,
+        changes=changes,
+        attempt=job.attempts,
+        remote_id=printable(publication.remote_id),
+        remote_url=publication.url,
+        published_at=at,
+        lateness_ms=round((at - job.due_at).total_seconds() * 1000),
+    )
+
+
+def _looked(session: Session, job: Job, *, next_at: datetime, absences: int) -> bool:
+    changed = affected(
+        session,
+        update(Delivery)
+        .where(
+            Delivery.id == job.delivery, Delivery.state == job.state, Delivery.fence == job.fence
+        )
+        .values(next_at=next_at, lookups=job.lookups + 1, absences=absences),
+    )
+    return changed == 1
+
+
+def _park(session: Session, job: Job, why: str, *, now: datetime, actor: str) -> bool:
+    return move(session, job, Event.PARK, now=now, actor=actor, changes={"error": why}, error=why)
+
+
+def _end(
+    session: Session,
+    job: Job,
+    number: int | None,
+    outcome: str,
+    now: datetime,
+    actor: str,
+    *,
+    error: str | None = None,
+    remote_id: str | None = None,
+) -> bool:
+    """Close the attempt; say whether its claim is still the delivery's newest."""
+    ours = session.scalar(
+        select(Delivery.id).where(
+            Delivery.id == job.delivery,
+            Delivery.state == job.state,
+            Delivery.fence == job.fence,
+        )
+    )
+    if number is not None:
+        session.execute(
+            update(Attempt)
+            .where(Attempt.delivery_id == job.delivery, Attempt.number == number)
+            .values(ended_at=now, outcome=outcome, error=error, remote_id=remote_id),
+        )
+    if ours is None:
+        audit.append(
+            session,
+            now,
+            "attempt.late",
+            actor,
+            **job.facts(),
+            attempt=number,
+            outcome=outcome,
+            remote_id=remote_id,
+            error=error,
+        )
+    return ours is not None

@@ -1,0 +1,301 @@
+"""The scheduler service: wakes when something is due and lends deliveries to a pool of workers.
+
+The database is the truth; APScheduler only says when to look. Its jobs live in memory: a wake-up
+at the next due time and a heartbeat. Between two wake-ups a cheap look at the database's change
+counter notices what other processes did, and at the clocks whether one was stepped.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.executors.pool import ThreadPoolExecutor as JobThreads
+from apscheduler.schedulers.background import BackgroundScheduler
+from filelock import FileLock, Timeout
+from sqlalchemy.orm import Session
+
+from socialstrike import heartbeat, queue
+from socialstrike.clock import Clock
+from socialstrike.config import Settings
+from socialstrike.db.session import Database, Watch
+from socialstrike.db.writer import Writer
+from socialstrike.exceptions import AnotherScheduler, DatabaseError
+from socialstrike.publisher import Publisher
+from socialstrike.queue import Job
+from socialstrike.vault import Vault
+
+log = logging.getLogger(__name__)
+
+#: How often other processes' changes and clock steps are looked for, in seconds.
+TICK = 0.1
+#: The wall clock moved by itself when it and the boot clock disagree by this much, in seconds.
+_STEP = 1.0
+
+
+class Scheduler:
+    """One run of the service on one home."""
+
+    def __init__(self, database: Database, vault: Vault, settings: Settings, clock: Clock) -> None:
+        self.id = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._database = database
+        self._settings = settings
+        self._clock = clock
+        self._writer = Writer(database)
+        self._publisher = Publisher(database, self._writer, vault, settings, clock, self.id)
+        self._flights: dict[int, int] = {}  # delivery in a worker's hands → its account
+        self._flights_lock = threading.Lock()
+        self._wake = threading.Event()
+        # Plain, because a signal handler may not touch a lock that the main thread holds.
+        self._ending = False
+        self._tending = True
+        self._next: datetime | None = None
+        self._drift = self._drift_now()
+
+    def run(
+        self,
+        *,
+        until_idle: bool = False,
+        standby: bool = False,
+        ready: Callable[[], None] | None = None,
+    ) -> None:
+        """Work until ``stop`` is called or, with ``until_idle``, until nothing is left to do.
+
+        Raises AnotherScheduler where one works on this home already, unless ``standby`` waits
+        for it to end. ``ready`` is called once this one has taken over.
+        """
+        lock = FileLock(self._settings.home / "scheduler.lock", thread_local=False)
+        try:
+            if not self._take_lock(lock, standby):
+                return
+            self._take_over()
+            if ready is not None:
+                ready()
+            self._work(until_idle)
+        finally:
+            self._writer.close()
+            lock.release()
+
+    def stop(self) -> None:
+        """Begin nothing new, finish what has begun, then return from ``run``."""
+        self._ending = True
+
+    @contextmanager
+    def stopped_by_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT drain this scheduler. From the main thread only."""
+        before = {
+            number: signal.signal(number, lambda *_: self.stop())
+            for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _take_lock(self, lock: FileLock, standby: bool) -> bool:
+        """Hold the home's lock for life: the system frees it when this process is gone."""
+        while not self._ending:
+            try:
+                lock.acquire(timeout=TICK if standby else 0)
+            except Timeout:
+                if not standby:
+                    raise AnotherScheduler(self._who_holds_it()) from None
+            else:
+                return True
+        return False
+
+    def _who_holds_it(self) -> str:
+        with self._database.read() as session:
+            beats = heartbeat.alive(session, self._clock.now())
+        who = "another process"
+        if beats:
+            since = beats[0].started_at.strftime("%Y-%m-%d %H:%M UTC")
+            who = f"process {beats[0].pid} on {beats[0].host}, since {since}"
+        return (
+            f"a scheduler already works on {self._settings.home}: {who}; stop that one first, or"
+            " use --standby to take over when it ends"
+        )
+
+    def _take_over(self) -> None:
+        now = self._clock.now()
+        self._writer.run(
+            lambda session: heartbeat.register(
+                session, self.id, socket.gethostname(), os.getpid(), now
+            )
+        )
+        self._recover("an earlier scheduler died")
+
+    def _work(self, until_idle: bool) -> None:
+        timer = self._timer()
+        watch = self._database.watch()
+        pool = ThreadPoolExecutor(self._settings.workers, thread_name_prefix="worker")
+        try:
+            while not self._ending:
+                if self._round(pool, timer) and until_idle:
+                    break
+                self._wait(watch, timer)
+        finally:
+            timer.shutdown(wait=False)
+            # What has begun is finished; what has not goes back to the queue.
+            pool.shutdown(wait=True, cancel_futures=True)
+            watch.close()
+        self._flights.clear()
+        self._recover("the scheduler ended")
+        self._writer.run(lambda session: heartbeat.end(session, self.id, self._clock.now()))
+
+    def _timer(self) -> BackgroundScheduler:
+        timer = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": JobThreads(2)},
+            # The default drops a job that is a second late; ours only say when to look.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        timer.add_job(self._tend, "interval", seconds=heartbeat.EVERY, id="tend")
+        timer.start()
+        return timer
+
+    def _tend(self) -> None:
+        self._tending = True
+        self._wake.set()
+
+    def _round(self, pool: ThreadPoolExecutor, timer: BackgroundScheduler) -> bool:
+        """Look once at everything; whether nothing is left that this machine could do."""
+        try:
+            if self._tending:
+                self._tending = False
+                self._writer.run(
+                    lambda session: heartbeat.beat(session, self.id, self._clock.now())
+                )
+                self._recover("a worker failed")
+            while self._lend(pool):
+                pass
+            return self._plan(timer)
+        except DatabaseError as error:
+            log.error("%s Trying again.", error)
+            self._next = self._clock.now() + timedelta(seconds=1)
+            return False
+
+    def _lend(self, pool: ThreadPoolExecutor) -> bool:
+        """Claim what is due and hand it to the pool; whether it is worth looking again at once."""
+        now = self._clock.now()
+        due = self._due()
+        free = self._settings.workers - len(self._flights)
+        lapsing = due.lapse_at is not None and due.lapse_at < now
+        working = due.work_at is not None and due.work_at <= now and free > 0
+        if self._ending or not (lapsing or working):
+            return False
+
+        def take(session: Session) -> tuple[int, list[Job], list[Job]]:
+            lapsed = queue.lapse(session, now=now, actor=self.id) if lapsing else 0
+            jobs = queue.claim(
+                session, now=now, owner=self.id, lease=self._settings.lease, most=free
+            )
+            doubts = queue.claim_doubts(
+                session,
+                now=now,
+                every=self._settings.lookup_every,
+                most=free - len(jobs),
+                busy=[*self._busy(), *(job.account_id for job in jobs)],
+            )
+            return lapsed, jobs, doubts
+
+        lapsed, jobs, doubts = self._writer.run(take)
+        for job in jobs:
+            self._submit(pool, job, self._publisher.publish)
+        for job in doubts:
+            self._submit(pool, job, self._publisher.reconcile)
+        return bool(lapsed or jobs or doubts)
+
+    def _submit(self, pool: ThreadPoolExecutor, job: Job, work: Callable[[Job], None]) -> None:
+        with self._flights_lock:
+            self._flights[job.delivery] = job.account_id
+        pool.submit(work, job).add_done_callback(lambda future: self._landed(job, future))
+
+    def _landed(self, job: Job, future: Future[None]) -> None:
+        if not future.cancelled() and (error := future.exception()) is not None:
+            log.error("delivery %s: a worker failed", job.delivery, exc_info=error)
+            self._tending = True  # the claim it left behind is recovered
+        with self._flights_lock:
+            self._flights.pop(job.delivery, None)
+        self._wake.set()
+
+    def _plan(self, timer: BackgroundScheduler) -> bool:
+        """Set the wake-up for what comes next; whether nothing comes and nothing is in flight."""
+        idle = not self._busy()
+        due = self._due()
+        now = self._clock.now()
+        moments = [moment for moment in (due.work_at, due.lapse_at) if moment is not None]
+        if due.work_at is not None and due.work_at <= now:
+            # Every worker has its hands full; the first to land wakes us.
+            moments = [now + timedelta(seconds=1)]
+        self._next = min(moments, default=None)
+        if self._next is not None:
+            # A lapse counts from the moment after its limit.
+            at = max(self._next, now) + timedelta(milliseconds=1 if due.work_at is None else 0)
+            timer.add_job(self._wake.set, "date", run_date=at, id="due", replace_existing=True)
+        return idle and due.work_at is None
+
+    def _wait(self, watch: Watch, timer: BackgroundScheduler) -> None:
+        while not self._ending:
+            if self._wake.wait(TICK):
+                self._wake.clear()
+                return
+            if self._stepped(timer) or self._changed(watch):
+                return
+            # The wake-up counts seconds of a running machine; after a suspend we are late.
+            if self._next is not None and self._clock.now() > self._next:
+                return
+
+    def _changed(self, watch: Watch) -> bool:
+        try:
+            return watch.changed()
+        except DatabaseError:
+            return True  # the round says what is wrong
+
+    def _stepped(self, timer: BackgroundScheduler) -> bool:
+        drift = self._drift_now()
+        step, self._drift = drift - self._drift, drift
+        if abs(step) < _STEP:
+            return False
+        log.warning("the clock was moved by %+.1f s; looking at everything again", step)
+        for job in timer.get_jobs():
+            job.modify(next_run_time=self._clock.now())
+        return True
+
+    def _drift_now(self) -> float:
+        return self._clock.now().timestamp() - self._clock.boottime()
+
+    def _due(self) -> queue.Next:
+        with self._database.read() as session:
+            return queue.next_look(session, busy=self._busy())
+
+    def _busy(self) -> list[int]:
+        with self._flights_lock:
+            return list(self._flights.values())
+
+    def _recover(self, why: str) -> None:
+        with self._flights_lock:
+            mine = list(self._flights)
+        with self._database.read() as session:
+            if set(queue.in_flight(session)) <= set(mine):
+                return
+        back, doubts = self._writer.run(
+            lambda session: queue.recover(
+                session,
+                now=self._clock.now(),
+                actor=self.id,
+                mine=mine,
+                settle=self._settings.settle_after,
+            )
+        )
+        if back or doubts:
+            log.warning("%s: %d back in the queue, %d to look up", why, back, doubts)

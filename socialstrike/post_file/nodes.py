@@ -1,0 +1,201 @@
+"""What all formats are read into: text, lists and fields that remember their lines."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from socialstrike.content import forbidden_character
+from socialstrike.exceptions import InvalidFile, Problem
+
+MAX_PROBLEMS = 100
+MAX_TEXT = 70_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A value as it was written, before any meaning; ``empty`` for null."""
+
+    text: str
+    line: int | None = None
+    empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list."""
+
+    values: tuple[Node, ...]
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Names and values; a name stands once."""
+
+    values: Mapping[str, Node]
+    line: int | None = None
+
+
+Node = Scalar | Items | Fields
+
+
+@dataclass
+class Report:
+    """Everything wrong or odd in one file, gathered so that it is told in one go."""
+
+    where: str
+    errors: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def error(self, line: int | None, name: str | None, message: str) -> None:
+        """Note something that makes the file unusable."""
+        self.errors.append(Problem(self.where, line, name, message))
+
+    def warn(self, line: int | None, name: str | None, message: str) -> None:
+        """Note something odd that is allowed."""
+        self.warnings.append(Problem(self.where, line, name, message))
+
+
+def refuse(reports: Iterable[Report]) -> None:
+    """Raise InvalidFile with every error of ``reports``, the first hundred in words."""
+    problems = [problem for report in reports for problem in report.errors]
+    if len(problems) > MAX_PROBLEMS:
+        more = len(problems) - MAX_PROBLEMS
+        last = problems[MAX_PROBLEMS - 1]
+        rest = Problem(last.where, None, None, f"and {more} more; correct the first ones")
+        problems = [*problems[:MAX_PROBLEMS], rest]
+    if problems:
+        raise InvalidFile(problems)
+
+
+def load_bytes(path: Path, limit: int) -> bytes:
+    """The file's bytes, at most ``limit`` of them. Raises InvalidFile with one sentence."""
+    try:
+        if path.is_dir():
+            raise _invalid(path, "this is a folder; name a YAML or CSV file")
+        if not path.is_file() and path.exists():
+            raise _invalid(path, "this is no ordinary file; name a YAML or CSV file")
+        size = path.stat().st_size
+        if size > limit:
+            raise _invalid(
+                path,
+                f"the file has {size / 1e6:.1f} MB, more than the {limit / 1e6:.0f} MB"
+                " a post file may have; split it, or check that it is the right one",
+            )
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except FileNotFoundError:
+        raise _invalid(path, "there is no such file; check its name and folder") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its name cannot be used"
+        raise _invalid(path, f"the file cannot be read ({reason}); check its permissions") from None
+    if len(data) > limit:
+        raise _invalid(path, "the file grew while it was read; try again")
+    return data
+
+
+def decode(path: Path, data: bytes) -> str:
+    """The file's text, from UTF-8 with or without a byte order mark, in any line ends.
+
+    Raises InvalidFile that says what else it seems to be, or where the first wrong byte stands.
+    """
+    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise _invalid(path, "this is a spreadsheet or an archive; save it as CSV in UTF-8")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise _invalid(path, "this is UTF-16; save it as UTF-8")
+    if (zero := data.find(b"\0")) >= 0:
+        line = data.count(b"\n", 0, zero) + 1
+        raise _invalid(
+            path, f"byte {zero + 1} is zero: this is no text; check that it is the right file", line
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        byte = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
+        line = data.count(b"\n", 0, byte) + 1
+        raise _invalid(
+            path,
+            f"byte {byte + 1} (0x{data[byte]:02X}) is not UTF-8; save the file as UTF-8",
+            line,
+        ) from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _invalid(path: Path, message: str, line: int | None = None) -> InvalidFile:
+    return InvalidFile([Problem(str(path), line, None, message)])
+
+
+def check_names(fields: Fields, known: Iterable[str], report: Report, prefix: str = "") -> None:
+    """Report every name that is not in ``known``, with the nearest one."""
+    known = tuple(known)
+    for name, value in fields.values.items():
+        if name not in known:
+            report.error(value.line, prefix + shown(name), unknown("field", name, known))
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a name that is not known, with the nearest known one."""
+    known = sorted(set(known))
+    near = difflib.get_close_matches(name[:60], known, n=1)
+    if near:
+        return f"unknown {what} {shown(name)}; did you mean {near[0]}?"
+    choices = ", ".join(known[:20])
+    return f"unknown {what} {shown(name)}; known: {choices}" if known else f"unknown {what}"
+
+
+def shown(text: str) -> str:
+    """A written value fit for a message: short, on one line."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= 60 else f"{flat[:57]}…"
+
+
+def scalar(fields: Fields, name: str, report: Report, label: str | None = None) -> Scalar | None:
+    """The single value called ``name``, None where it is absent or null."""
+    node = fields.values.get(name)
+    if isinstance(node, Scalar):
+        return None if node.empty else node
+    if node is not None:
+        report.error(node.line, label or name, "must be a single value")
+    return None
+
+
+def items(fields: Fields, name: str, report: Report) -> tuple[Node, ...] | None:
+    """The list called ``name``; a single value counts as a list of one. None where absent."""
+    node = fields.values.get(name)
+    if node is None or (isinstance(node, Scalar) and node.empty):
+        return None
+    return node.values if isinstance(node, Items) else (node,)
+
+
+def words(nodes: Iterable[Node], name: str, report: Report) -> tuple[Scalar, ...]:
+    """The single values among ``nodes``; the others are errors."""
+    found = []
+    for node in nodes:
+        if isinstance(node, Scalar) and not node.empty and node.text.strip():
+            found.append(Scalar(node.text.strip(), node.line))
+        else:
+            report.error(node.line, name, "must be a name")
+    return tuple(found)
+
+
+def clean_text(value: Scalar, name: str, report: Report) -> str | None:
+    """The text to publish: normalised (NFC), without white space around. None after an error."""
+    if len(value.text) > MAX_TEXT:
+        long = f"has {len(value.text):,} characters, more than any platform takes; shorten it"
+        report.error(value.line, name, long)
+        return None
+    if bad := forbidden_character(value.text):
+        line = value.line
+        report.error(
+            line, name, f"holds the control character {bad[1]} at position {bad[0] + 1}; remove it"
+        )
+        return None
+    text = unicodedata.normalize("NFC", value.text).strip()
+    if not text:
+        report.error(value.line, name, "is empty; write a text")
+        return None
+    return text

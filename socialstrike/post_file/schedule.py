@@ -1,0 +1,159 @@
+"""When a post goes out: one moment, or an occupation's every so often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from socialstrike.drafts import CampaignSpec
+from socialstrike.exceptions import InvalidInput
+from socialstrike.post_file.nodes import Fields, Report, Scalar, scalar
+from socialstrike.post_file.times import Calendar, WrongTime, duration
+
+MAX_OCCURRENCES = 2_000
+ANNOUNCEMENT = "announcement"
+OCCUPATION = "occupation"
+_SINGLE_OCCUPATION_LATENESS = timedelta(minutes=30)
+# People type minutes; the minute that has begun still counts as now.
+_GRACE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The moments a post goes out, in order, aware, in UTC; ``line`` is where they are written."""
+
+    moments: tuple[datetime, ...]
+    repeated: bool
+    line: int | None
+
+
+def schedule(
+    post: Fields, kind: str, calendar: Calendar, campaign: CampaignSpec | None, report: Report
+) -> Schedule | None:
+    """The moments ``post`` asks for; None after an error."""
+    at = scalar(post, "at", report)
+    every = scalar(post, "every", report)
+    if every is None:
+        for name in ("from", "until"):
+            if name in post.values:
+                report.error(post.values[name].line, name, "goes with every; add every: 2h")
+        if at is None:
+            example = " or every: 2h" if kind == OCCUPATION else ""
+            report.error(post.line, "at", f"is missing; write at: D 09:00{example}")
+            return None
+        moment = _moment(at, "at", calendar, report)
+        return None if moment is None else Schedule((moment,), False, at.line)
+    if kind != OCCUPATION:
+        report.error(every.line, "every", "is for an occupation; an announcement has one at")
+        return None
+    if at is not None:
+        report.error(at.line, "at", "does not go with every; write from, or drop every")
+        return None
+    moments = _repeated(post, every, calendar, campaign, report)
+    return None if moments is None else Schedule(moments, True, every.line)
+
+
+def late_after(
+    plan: Schedule, kind: str, own: timedelta | None, campaign: CampaignSpec | None
+) -> tuple[datetime, ...]:
+    """Until when each moment may still be caught up with: aware, UTC.
+
+    What the post says goes before what its campaign says, and that before the defaults.
+    """
+    if own is None and campaign is not None:
+        own = (
+            campaign.announcement_lateness if kind == ANNOUNCEMENT else campaign.occupation_lateness
+        )
+    if own is None and kind == ANNOUNCEMENT:
+        own = timedelta(hours=1)
+    if own is not None:
+        return tuple(moment + own for moment in plan.moments)
+    return (*plan.moments[1:], plan.moments[-1] + _SINGLE_OCCUPATION_LATENESS)
+
+
+def check_past(
+    plan: Schedule, limits: tuple[datetime, ...], now: datetime, *, late: bool, report: Report
+) -> None:
+    """Report moments before ``now``; with ``late`` only those whose lateness limit passed too."""
+    name = "every" if plan.repeated else "at"
+    past = [
+        (moment, limit)
+        for moment, limit in zip(plan.moments, limits, strict=True)
+        if moment < now - _GRACE and not (late and limit >= now)
+    ]
+    if not past:
+        return
+    when = f"{past[0][0]:%Y-%m-%d %H:%M} UTC"
+    said = (
+        f"{len(past)} of its {len(plan.moments)} times have passed, the first on {when}"
+        if plan.repeated
+        else f"the time has passed ({when})"
+    )
+    if late:
+        message = f"{said}, and its lateness limit too"
+        remedy = "write a later from" if plan.repeated else "write a later time"
+    else:
+        message = said
+        remedy = "write a later time, move the pack with --day"
+        if all(limit >= now for _, limit in past):
+            remedy += ", or accept it with --late"
+    report.error(plan.line, name, f"{message}; {remedy}")
+
+
+def window(campaign: CampaignSpec, calendar: Calendar) -> tuple[datetime, datetime] | None:
+    """The strike's first moment and the one after its last, UTC; None on a clock change."""
+    start = datetime.combine(campaign.day, datetime.min.time())
+    try:
+        first = calendar.from_local(start)
+        return first, calendar.from_local(start + timedelta(hours=campaign.window_hours))
+    except (WrongTime, OverflowError):
+        return None
+
+
+def _moment(written: Scalar, name: str, calendar: Calendar, report: Report) -> datetime | None:
+    try:
+        return calendar.resolve(written.text)
+    except InvalidInput as error:
+        report.error(written.line, name, str(error))
+        return None
+
+
+def _repeated(
+    post: Fields,
+    every: Scalar,
+    calendar: Calendar,
+    campaign: CampaignSpec | None,
+    report: Report,
+) -> tuple[datetime, ...] | None:
+    try:
+        step = duration(every.text)
+    except InvalidInput as error:
+        report.error(every.line, "every", str(error))
+        return None
+    default = window(campaign, calendar) if campaign else None
+    bounds: list[datetime | None] = []
+    for i, name in enumerate(("from", "until")):
+        written = scalar(post, name, report)
+        if written is not None:
+            bounds.append(_moment(written, name, calendar, report))
+        elif default is not None:
+            bounds.append(default[i])
+        else:
+            report.error(every.line, name, "is missing; write from: D 00:00 and until: D 24:00")
+            bounds.append(None)
+    start, end = bounds
+    if start is None or end is None:
+        return None
+    if end <= start:
+        report.error(every.line, "until", "is not after from; the end itself is not included")
+        return None
+    # Intervals are durations: they are counted in UTC, and a clock change does not bend them.
+    count = -((start - end) // step)
+    if count > MAX_OCCURRENCES:
+        report.error(
+            every.line,
+            "every",
+            f"comes to {count:,} times, more than {MAX_OCCURRENCES:,}; write a longer interval",
+        )
+        return None
+    return tuple((start + step * i).astimezone(UTC) for i in range(count))

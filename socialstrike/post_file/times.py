@@ -1,0 +1,155 @@
+"""Times and durations as people write them, resolved once, here, into UTC."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo, available_timezones
+
+from socialstrike.exceptions import InvalidInput
+from socialstrike.post_file.nodes import shown, unknown
+
+DEFAULT_ZONE = "Europe/Paris"
+MAX_DURATION = timedelta(days=31)
+
+_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
+_OFFSET = r"(?:\s*(?P<offset>[Zz]|[+-]\d{2}:?\d{2}))?"
+_RELATIVE = re.compile(rf"[DJdj]\s*(?P<days>[+-]\s*\d{{1,3}})?(?:\s+|T){_CLOCK}{_OFFSET}", re.ASCII)
+_ABSOLUTE = re.compile(rf"(?P<date>\d{{4}}-\d{{2}}-\d{{2}})(?:\s+|[Tt]){_CLOCK}{_OFFSET}", re.ASCII)
+_DURATION = re.compile(r"(?:(\d{1,4})\s*h(?:\s*(\d{1,2})\s*(?:m|min)?)?|(\d{1,5})\s*(?:m|min))")
+_EXAMPLES = "write a time such as D-2 09:00 or 2020-01-22T09:00"
+
+
+class WrongTime(InvalidInput):
+    """This time cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """How written times are meant: the zone, the strike day, and how far the pack was moved."""
+
+    zone: ZoneInfo
+    day: date | None = None
+    shift: timedelta = timedelta(0)
+
+    def resolve(self, written: str) -> datetime:
+        """The moment ``written`` names, aware, in UTC.
+
+        Raises WrongTime where it is no time, or a local time that a clock change skips or repeats.
+        """
+        text = written.strip()
+        if match := _RELATIVE.fullmatch(text):
+            if self.day is None:
+                raise WrongTime(
+                    f"{shown(text)} counts from the strike day, and there is none;"
+                    " name a campaign with its day, or write a date"
+                )
+            base = self.day
+            days = timedelta(days=int((match["days"] or "0").replace(" ", "")))
+        elif match := _ABSOLUTE.fullmatch(text):
+            base = _date(match["date"])
+            days = self.shift
+        else:
+            raise WrongTime(_not_a_time(text))
+        try:
+            local = datetime.combine(base, datetime.min.time()) + days + _clock(match)
+            if match["offset"]:
+                return local.replace(tzinfo=_offset(match["offset"])).astimezone(UTC)
+            return self.from_local(local)
+        except OverflowError:
+            raise WrongTime(f"{shown(text)} is out of the calendar; {_EXAMPLES}") from None
+
+    def from_local(self, local: datetime) -> datetime:
+        """The moment a wall clock in the zone shows ``local`` (naive), in UTC. Raises WrongTime."""
+        first = local.replace(tzinfo=self.zone, fold=0)
+        second = local.replace(tzinfo=self.zone, fold=1)
+        before, after = first.utcoffset(), second.utcoffset()
+        assert before is not None
+        assert after is not None
+        if before == after:
+            return first.astimezone(UTC)
+        gap = after - before
+        said = f"{local:%Y-%m-%d %H:%M} in {self.zone.key}"
+        if before > after:
+            raise WrongTime(
+                f"{said} exists twice (the clocks go back);"
+                f" write {_iso(local, before)} or {_iso(local, after)}"
+            )
+        raise WrongTime(
+            f"{said} does not exist (the clocks go forward);"
+            f" write {_iso(local - gap, before)} or {_iso(local + gap, after)}"
+        )
+
+    def to_local(self, moment: datetime) -> str:
+        """What a wall clock in the zone shows at ``moment``: ISO 8601 without an offset."""
+        return moment.astimezone(self.zone).replace(tzinfo=None).isoformat()
+
+
+def day_of(written: str) -> date:
+    """A strike day such as 2020-01-24. Raises WrongTime."""
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", written.strip(), re.ASCII):
+        raise WrongTime(f"{shown(written)} is no day; write it as 2020-01-24")
+    return _date(written.strip())
+
+
+def duration(written: str) -> timedelta:
+    """A duration such as 30m, 2h or 1h30, above zero and at most 31 days. Raises WrongTime."""
+    match = _DURATION.fullmatch(written.strip().lower())
+    if not match:
+        raise WrongTime(f"{shown(written)} is no duration; write 30m, 2h or 1h30")
+    hours, minutes, only_minutes = (int(part or 0) for part in match.groups())
+    length = timedelta(hours=hours, minutes=minutes + only_minutes)
+    if not timedelta(0) < length <= MAX_DURATION:
+        raise WrongTime(f"{shown(written)} must be longer than nothing and at most 31 days")
+    return length
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone called ``name``. Raises WrongTime with the nearest name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        message = unknown("time zone", name, available_timezones()).partition("; known")[0]
+        hint = "" if "did you mean" in message else "; write a name such as Europe/Paris"
+        raise WrongTime(message + hint) from None
+
+
+def _not_a_time(text: str) -> str:
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}|[DJdj]\s*([+-]\s*\d+)?", text, re.ASCII):
+        return f"{shown(text)} lacks the time of day; write {shown(text)} 09:00"
+    if re.fullmatch(r"\d{1,2}:\d{2}", text, re.ASCII):
+        return f"{text} lacks the day; write D {text} for the strike day, or a date"
+    return f"{shown(text) or 'it'} is no time; {_EXAMPLES}"
+
+
+def _date(written: str) -> date:
+    try:
+        day = date.fromisoformat(written)
+    except ValueError:
+        raise WrongTime(f"{written} is not in the calendar; check the month and the day") from None
+    if not 2000 <= day.year <= 2100:
+        raise WrongTime(f"{written} is not between 2000 and 2100; check the year")
+    return day
+
+
+def _clock(match: re.Match[str]) -> timedelta:
+    hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"] or 0)
+    if hour > 24 or minute > 59 or second > 59 or (hour == 24 and (minute or second)):
+        raise WrongTime(f"{shown(match[0])} has no such time of day; hours go from 00:00 to 24:00")
+    return timedelta(hours=hour, minutes=minute, seconds=second)
+
+
+def _offset(written: str) -> timezone:
+    if written in "Zz":
+        return UTC
+    digits = written[1:].replace(":", "")
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 14 or minutes > 59:
+        raise WrongTime(f"{written} is no offset from UTC; write one such as +01:00")
+    length = timedelta(hours=hours, minutes=minutes)
+    return timezone(-length if written[0] == "-" else length)
+
+
+def _iso(local: datetime, offset: timedelta) -> str:
+    return local.replace(tzinfo=timezone(offset)).isoformat()

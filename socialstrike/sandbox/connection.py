@@ -1,0 +1,49 @@
+"""Cutting a connection for real: the client sees it reset, without one byte of an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+from typing import ClassVar
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+class CuttableProtocol(H11Protocol):
+    """Uvicorn's HTTP protocol, which also lets an answer find the connection that it belongs to."""
+
+    #: The client's address → its transport; unique while the connection lives.
+    open: ClassVar[dict[object, asyncio.Transport]] = {}
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn narrows it the same way
+        """Remember the connection."""
+        super().connection_made(transport)
+        self.open[self.client] = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self.open.pop(self.client, None)
+        super().connection_lost(exc)
+
+
+class Cut(Response):
+    """Instead of an answer: the connection is reset."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Reset the connection and wait until the server has noticed, so that it answers nothing.
+
+        Raises ConnectionAbortedError where the server is not the sandbox's own.
+        """
+        transport = CuttableProtocol.open.get(tuple(scope["client"] or ()))
+        if transport is None:
+            raise ConnectionAbortedError("this server cannot cut a connection; use serve()")
+        # On, for no time: closing sends RST, not FIN.
+        linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        transport.abort()
+        while (await receive())["type"] != "http.disconnect":
+            pass

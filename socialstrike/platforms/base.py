@@ -400,7 +400,7 @@ def guarded(operation: Operation) -> Callable[[_Method[_Http, _P, _R]], _Method[
             self.exchange.begin()
             try:
                 return method(self, *args, **kwargs)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # a library may raise anything, and it ends here
                 trouble = self.trouble(operation, error)
             trouble.__cause__ = trouble.__context__ = None
             raise trouble

@@ -1,0 +1,256 @@
+"""Facebook pages, through facebook-sdk, which must never see the token.
+
+It would put it into addresses; our session sends it in a header instead. The library is imported
+on use.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from socialstrike.platforms.base import (
+    Access,
+    Answer,
+    CredentialField,
+    CredentialsRefused,
+    Diagnosis,
+    Exchange,
+    HttpPlatform,
+    Identity,
+    Limits,
+    Media,
+    OutcomeUnknown,
+    Payload,
+    PlatformError,
+    Publication,
+    RateLimited,
+    Rejected,
+    TemporarilyUnavailable,
+    by_status,
+    guarded,
+    read_media,
+)
+
+if TYPE_CHECKING:
+    from facebook import GraphAPI
+
+_HOST = "https://graph.facebook.com"
+_VERSION = "v26.0"  # the library knows of none newer than 3.1 and sends whatever is set
+
+#: Pages of a hundred posts that a look-up goes back through at most.
+_PAGES = 10
+
+_THROTTLED = {4, 17, 32, 341, 613, *range(80001, 80010)}
+_TOKEN = {102, 190}
+_PERMISSION = {10, *range(200, 300)}
+_TRANSIENT = {1, 2}
+_BLOCKED, _DUPLICATE, _GONE = 368, 506, (100, 33)
+_ALREADY_POSTED, _CONFIRM_IDENTITY = 1404082, 4854002
+_RESUME = "socialstrike accounts resume {account}"
+
+
+class FacebookPage(HttpPlatform):
+    """One Facebook page, with a page access token."""
+
+    name: ClassVar[str] = "facebook"
+    label: ClassVar[str] = "Facebook"
+    limits: ClassVar[Limits] = Limits(
+        text=63_206,
+        length=len,
+        media=10,
+        media_bytes=4_000_000,
+        media_types=frozenset({"image/jpeg", "image/png", "image/gif"}),
+        # Facebook publishes no figure; the one X gives is long enough for a description.
+        alt=1_000,
+    )
+    credential_fields: ClassVar[Sequence[CredentialField]] = (
+        CredentialField("page_id", "Page ID", secret=False),
+        CredentialField("access_token", "Page access token"),
+    )
+
+    def __init__(self, access: Access, *, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
+        import facebook  # noqa: PLC0415  # 90 ms that whoever only asks for limits should not pay
+
+        from socialstrike.platforms import transport  # noqa: PLC0415  # brings requests, as above
+
+        self.access, self.exchange = access, Exchange()
+        self._page = access.credentials.get("page_id", "")
+        session = transport.session(
+            access,
+            hosts=(_HOST,),
+            secrets=self.secrets(access),
+            timeout=timeout,
+            exchange=self.exchange,
+        )
+        session.headers["Authorization"] = f"Bearer {access.credentials.get('access_token')}"
+        self._graph: GraphAPI = facebook.GraphAPI(session=session)
+        self._graph.version = _VERSION
+
+    @classmethod
+    def compose(cls, text: str, link: str | None) -> str:
+        """The text alone: Facebook has a place of its own for a link."""
+        return text
+
+    @guarded("check")
+    def check(self) -> Identity:
+        """Ask Facebook for the page that the token opens; see Platform."""
+        page = self._page_itself()
+        if page["id"] != self._page:
+            raise CredentialsRefused(
+                f"Facebook's token of account '{self.access.account}' is for another page "
+                f"({page['id']}, not {self._page}); take the token of this page"
+            )
+        return Identity(page["id"], str(page["name"]), page.get("link"))
+
+    @guarded("upload")
+    def upload(self, media: Media) -> str:
+        """Hand over one picture with its description, unpublished; see Platform."""
+        content = read_media(media, self.limits)
+        fields = {"published": "false"}
+        if media.alt:
+            fields["alt_text_custom"] = media.alt
+        file = (media.path.name, content, media.mime_type)
+        return _id(self._call(f"{self._page}/photos", post_args=fields, files={"source": file}))
+
+    @guarded("publish")
+    def publish(self, payload: Payload, media_ids: Sequence[str]) -> Publication:
+        """Send the post once; see Platform."""
+        fields = {"message": self._message(payload)}
+        for number, media_id in enumerate(media_ids):
+            fields[f"attached_media[{number}]"] = f'{{"media_fbid":"{media_id}"}}'
+        if payload.link and not payload.media:
+            fields["link"] = payload.link
+        return _publication(_id(self._call(f"{self._page}/feed", post_args=fields)))
+
+    @guarded("find")
+    def find(self, payload: Payload, since: datetime) -> Publication | None:
+        """Look through what the page published and has scheduled; see Platform."""
+        wanted = _comparable(self._message(payload))
+        for edge in ("published_posts", "scheduled_posts"):
+            for post in self._posts(edge, since):
+                if _comparable(post.get("message", "")) == wanted:
+                    made = datetime.fromisoformat(post["created_time"])
+                    return _publication(_id(post), made, post.get("permalink_url"))
+        return None
+
+    @guarded("retract")
+    def retract(self, remote_id: str) -> None:
+        """Delete a post; one that is gone already counts as deleted."""
+        try:
+            done = self._call(remote_id, method="DELETE").get("success") is True
+        except Exception:
+            if self.exchange.answer is None or _codes(self.exchange.answer) != _GONE:
+                raise
+            # Facebook says the same of a post that is gone and of one it hides from this token:
+            # only a token that still opens the page makes it mean gone.
+            self._page_itself()
+            done = True
+        if not done:
+            raise TypeError("the answer is no success")
+
+    def diagnose(self, answer: Answer) -> Diagnosis:
+        """Sort by Facebook's own codes, after what a status alone says."""
+        code, subcode = _codes(answer)
+        error = answer.json().get("error")
+        words = str(error.get("message", "")) if isinstance(error, dict) else ""
+        kind, remedy = _sorted(answer.status, code, subcode), None
+        if subcode == _CONFIRM_IDENTITY:
+            remedy = "log in to Facebook, confirm who you are, then run: " + _RESUME
+        elif code in _PERMISSION:
+            needed = "pages_manage_posts, pages_read_engagement and pages_show_list"
+            remedy = f"give the token {needed}, then run: {_RESUME}"
+        elif kind is RateLimited and code == _BLOCKED:
+            remedy = "Facebook holds the page back for a while; send fewer posts, further apart"
+        elif kind is OutcomeUnknown and _is_duplicate(code, subcode):
+            remedy = "it says that this was posted already, so it is looked up there first"
+        return Diagnosis(kind, words, remedy, _regained_at(answer))
+
+    def _message(self, payload: Payload) -> str:
+        """The text; with pictures a link has no place of its own, so it follows the text."""
+        if payload.media:
+            return super().compose(payload.text, payload.link)
+        return payload.text
+
+    def _page_itself(self) -> Mapping[str, Any]:
+        return self._call(self._page, args={"fields": "id,name,link"})
+
+    def _posts(self, edge: str, since: datetime) -> Iterator[Mapping[str, Any]]:
+        """What an edge lists since then. Raises TemporarilyUnavailable if that is too much."""
+        args = {"fields": "id,message,created_time,permalink_url", "limit": "100"}
+        for _ in range(_PAGES):
+            page = self._call(f"{self._page}/{edge}", args=dict(args))
+            begin = self.exchange.by_their_clock(since)
+            made = [datetime.fromisoformat(post["created_time"]) for post in page["data"]]
+            yield from (p for p, at in zip(page["data"], made, strict=True) if at >= begin)
+            after = page.get("paging", {}).get("cursors", {}).get("after")
+            if not page.get("paging", {}).get("next") or (made and min(made) < begin):
+                return
+            args["after"] = after
+        raise TemporarilyUnavailable(
+            f"the posts of account '{self.access.account}' on Facebook since "
+            f"{since:%Y-%m-%d %H:%M} UTC are too many to look through; look there, then run: "
+            "socialstrike posts resolve"
+        )
+
+    def _call(self, path: str, **request: Any) -> dict[str, Any]:
+        """One call of the library, which takes a 500 without an ``error`` for a success."""
+        result = self._graph.request(f"{_VERSION}/{path}", **request)
+        answer = self.exchange.answer
+        if answer is None or not 200 <= answer.status < 300 or not isinstance(result, dict):
+            raise TypeError("the answer is no success")
+        return result
+
+
+def _codes(answer: Answer) -> tuple[int | None, int | None]:
+    error = answer.json().get("error")
+    if not isinstance(error, dict):
+        return None, None
+    code, subcode = error.get("code"), error.get("error_subcode")
+    return (code if isinstance(code, int) else None, subcode if isinstance(subcode, int) else None)
+
+
+def _regained_at(answer: Answer) -> datetime | None:
+    """When calls are allowed again by the usage header, which counts in minutes."""
+    try:
+        usage = json.loads(answer.headers.get("x-business-use-case-usage", "{}"))
+        cases = [case for cases in usage.values() for case in cases]
+        minutes = max(float(case["estimated_time_to_regain_access"]) for case in cases)
+        return datetime.now(UTC) + timedelta(minutes=minutes) if minutes > 0 else None
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        return None
+
+
+def _is_duplicate(code: int | None, subcode: int | None) -> bool:
+    return code == _DUPLICATE or (code, subcode) == (_BLOCKED, _ALREADY_POSTED)
+
+
+def _sorted(status: int, code: int | None, subcode: int | None) -> type[PlatformError]:
+    if status >= 500 or code in _TRANSIENT or _is_duplicate(code, subcode):
+        return OutcomeUnknown
+    if code in _TOKEN or code in _PERMISSION or subcode == _CONFIRM_IDENTITY:
+        return CredentialsRefused
+    if code in _THROTTLED or code == _BLOCKED:
+        return RateLimited
+    if code is not None and status != 429:
+        return Rejected
+    return by_status(status)
+
+
+def _id(answer: Mapping[str, Any]) -> str:
+    remote_id = answer["id"]
+    if not (isinstance(remote_id, str) and remote_id.replace("_", "").isalnum()):
+        raise TypeError("the id is none")
+    return remote_id
+
+
+def _publication(
+    remote_id: str, made: datetime | None = None, url: str | None = None
+) -> Publication:
+    return Publication(remote_id, url or f"https://www.facebook.com/{remote_id}", made)
+
+
+def _comparable(text: str) -> str:
+    return " ".join(text.split())

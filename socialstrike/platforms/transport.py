@@ -1,0 +1,355 @@
+"""The one way out: every HTTP request of every adapter goes through a session made here.
+
+One pool of connections serves the whole process; each account's session adds its own address,
+credentials and bounds. Nothing is retried and no redirect is followed, so one call is one
+request. When a request fails, it is known exactly whether a byte of it may have left.
+
+Proxy and netrc settings of the environment are not used: they could carry credentials elsewhere.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+import time
+from collections.abc import Collection, Iterable, Mapping
+from http.client import HTTPException
+from http.client import HTTPResponse as _PlainResponse
+from http.cookiejar import DefaultCookiePolicy
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
+from urllib3.response import HTTPResponse
+
+from socialstrike import __version__
+from socialstrike.exceptions import InvalidInput
+from socialstrike.platforms.base import (
+    Access,
+    Answer,
+    Exchange,
+    OutcomeUnknown,
+    PlatformError,
+    TemporarilyUnavailable,
+)
+from socialstrike.redaction import quiet_libraries, remember
+
+USER_AGENT = f"socialstrike/{__version__}"
+
+#: The largest answer read, in bytes, after decompression.
+MOST_BYTES = 5_000_000
+#: A kept connection unused for longer is opened anew, in seconds: servers close theirs after five
+#: and more, and a request that meets the closing is one whose outcome nobody knows.
+MOST_IDLE = 3.0
+#: The slowest line an upload is waited for, in bytes per second.
+SLOWEST_UPLOAD = 50_000
+
+
+class Session(requests.Session):
+    """A session for one account; ``exchange`` tells how far its current request came."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__()
+        self.exchange = exchange
+        self.trust_env = False
+        self.headers["User-Agent"] = USER_AGENT
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Nowhere: a redirect could repeat a post, or carry the credentials to another host."""
+        return None
+
+
+def session(
+    access: Access,
+    *,
+    hosts: Collection[str],
+    secrets: Iterable[str],
+    timeout: tuple[float, float] = (5.0, 20.0),
+    exchange: Exchange | None = None,
+) -> Session:
+    """A session that acts for one account and reaches only ``hosts`` (such as https://api.x.com).
+
+    Requests to them go to the account's ``base_url`` where it has one. ``secrets`` never appear
+    in this process's logs again. ``timeout`` is (connect, read) in seconds; their sum bounds the
+    whole exchange, and an upload gets more by its size. Failures are raised as
+    TemporarilyUnavailable where surely nothing was sent, else as OutcomeUnknown.
+
+    Raises InvalidInput where the base URL cannot be used.
+    """
+    quiet_libraries()
+    for secret in secrets:
+        remember(secret)
+    base = checked_base_url(access.base_url) if access.base_url else None
+    made = Session(exchange or Exchange())
+    made.adapters.clear()
+    made.mount("", _AccountAdapter(access.account, base, hosts, timeout, made.exchange))
+    return made
+
+
+def checked_base_url(url: str) -> str:
+    """``url`` without a trailing slash, if credentials may be sent there.
+
+    Raises InvalidInput unless it is https, or http to this machine, and nothing but an address.
+    """
+    wrong = None
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise InvalidInput("the base URL is not an address; write it like https://host") from None
+    if parts.username is not None or parts.password is not None:
+        wrong = "holds a user name or password; leave them out"
+    elif any(c.isspace() or not c.isprintable() or c == "\\" for c in url) or not url.isascii():
+        wrong = "holds characters that no address has; write it like https://host"
+    elif parts.query or parts.fragment or not host or port == 0:
+        wrong = "is more or less than an address; write it like https://host:port/path"
+    elif parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(host)):
+        wrong = "must begin with https:// (http:// is only for this machine)"
+    elif _is_nobody(host):
+        wrong = "points at an address that is no server's; use the server's own"
+    if wrong:
+        raise InvalidInput(f"the base URL {wrong}")
+    return url.rstrip("/")
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_nobody(host: str) -> bool:
+    """Link-local (a cloud's metadata service), multicast and unspecified addresses."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_link_local or address.is_multicast or address.is_unspecified
+
+
+class _AccountAdapter(BaseAdapter):
+    """Sends one account's requests through the shared pool, rewritten, bounded and recorded."""
+
+    def __init__(
+        self,
+        account: str,
+        base: str | None,
+        hosts: Collection[str],
+        timeout: tuple[float, float],
+        exchange: Exchange,
+    ) -> None:
+        super().__init__()
+        self._account, self._base, self._hosts = account, base, frozenset(hosts)
+        self._timeout, self._exchange = timeout, exchange
+
+    def send(  # noqa: PLR0917  # the signature is that of requests' adapters
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: object = None,
+        verify: bool | str = True,
+        cert: object = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send once and read the whole answer; ``timeout`` and ``proxies`` are our own, always."""
+        self._exchange.begin()
+        sent = self._rewritten(request)
+        size = len(request.body or b"")
+        _wire.exchange = self._exchange
+        _wire.deadline = time.monotonic() + sum(self._timeout) + size / SLOWEST_UPLOAD
+        try:
+            response = _shared.send(sent, stream=True, timeout=self._timeout, verify=True)
+            try:
+                body = _read(response)
+            finally:
+                response.raw.close()
+        except (requests.RequestException, HTTPError, HTTPException, OSError) as error:
+            trouble = self._trouble(error)
+        else:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            self._exchange.answer = Answer(response.status_code, headers, body)
+            response.raw = io.BytesIO(body)
+            response.request = request
+            return response
+        finally:
+            _wire.exchange = None
+        trouble.__cause__ = trouble.__context__ = None
+        raise trouble
+
+    def close(self) -> None:
+        """Nothing: the pool belongs to the process."""
+
+    def _rewritten(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        parts = urlsplit(request.url or "")
+        if f"{parts.scheme}://{parts.netloc}" not in self._hosts:
+            raise TemporarilyUnavailable(
+                f"a request of account '{self._account}' to a foreign host was stopped; "
+                "nothing was sent, check the account's platform"
+            )
+        if self._base is None:
+            return request
+        rewritten = request.copy()
+        rewritten.url = self._base + request.path_url
+        return rewritten
+
+    def _trouble(self, error: Exception) -> PlatformError:
+        where = urlsplit(self._base).netloc if self._base else "the platform"
+        why = _reason(error)
+        if self._exchange.sent:
+            return OutcomeUnknown(
+                f"the answer of {where} to account '{self._account}' was lost ({why}); "
+                "it is looked up there before anything is sent again"
+            )
+        return TemporarilyUnavailable(
+            f"{where} could not be reached for account '{self._account}' ({why}); nothing was "
+            "sent, check the connection, it is tried again by itself"
+        )
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong in a few words of ours: a library's text may hold the whole request."""
+    names: set[str] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        seen = waiting.pop()
+        if isinstance(seen, BaseException):
+            names |= {kind.__name__ for kind in type(seen).__mro__}
+            waiting += (getattr(seen, "reason", None), *seen.args)
+    for name, words in (
+        ("_TooLargeError", "the answer is too large"),
+        ("NameResolutionError", "the name is unknown"),
+        ("NewConnectionError", "connection refused or no route"),
+        ("ConnectTimeoutError", "no connection in time"),
+        ("SSLError", "no secure connection"),
+        ("ReadTimeoutError", "no answer in time"),
+        ("TimeoutError", "no answer in time"),
+        ("RemoteDisconnected", "connection closed without an answer"),
+        ("ConnectionResetError", "connection reset"),
+        ("ProtocolError", "connection broken"),
+    ):
+        if name in names:
+            return words
+    return type(error).__name__
+
+
+class _TooLargeError(OSError):
+    """The answer is larger than any answer of a platform."""
+
+
+def _read(response: requests.Response) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while part := response.raw.read(65_536, decode_content=True):
+        parts.append(part)
+        size += len(part)
+        if size > MOST_BYTES:
+            raise _TooLargeError
+    return b"".join(parts)
+
+
+class _Wire(threading.local):
+    """What the connections of this thread must know of the request they carry."""
+
+    exchange: Exchange | None = None
+    deadline: float = 0.0
+
+    def remaining(self) -> float:
+        """Seconds left for the current exchange. Raises TimeoutError where none are."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        return left
+
+
+_wire = _Wire()
+
+
+class _UntilDeadline(io.RawIOBase):
+    """Reads from a socket; however slowly bytes trickle in, it ends at the deadline."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw, self._sock = raw, sock
+        self._patience = sock.gettimeout() or 0.0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = _wire.remaining()
+        self._sock.settimeout(min(left, self._patience) if self._patience else left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(_PlainResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_UntilDeadline(self.fp.detach(), sock))
+
+
+if TYPE_CHECKING:
+    _Connection = HTTPConnection
+else:
+    _Connection = object
+
+
+class _Recording(_Connection):
+    """A connection that says when the first byte leaves and that is not used when long idle."""
+
+    response_class = _Response
+    _last_used = 0.0
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        self.sock.settimeout(_wire.remaining())
+        if _wire.exchange:
+            _wire.exchange.sent = True
+        super().send(data)
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 itself does
+        answer = super().getresponse()
+        self._last_used = time.monotonic()
+        return answer
+
+    @property
+    def is_connected(self) -> bool:
+        """False for a connection idle too long, so that the pool opens it anew."""
+        return time.monotonic() - self._last_used < MOST_IDLE and super().is_connected
+
+
+class _Http(_Recording, HTTPConnection):
+    pass
+
+
+class _Https(_Recording, HTTPSConnection):
+    pass
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _Https
+
+
+def _shared_adapter() -> HTTPAdapter:
+    adapter = HTTPAdapter(pool_connections=64, pool_maxsize=256, max_retries=0, pool_block=False)
+    adapter.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    return adapter
+
+
+_shared = _shared_adapter()

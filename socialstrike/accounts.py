@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -60,7 +61,7 @@ def add(
     _check_name(name)
     fields = check_fields(platform, credentials)
     if base_url is not None:
-        from socialstrike.platforms import transport
+        from socialstrike.platforms import transport  # noqa: PLC0415  (brings requests)
 
         base_url = transport.checked_base_url(base_url)
     account = session.scalar(select(Account).where(Account.name == name))
@@ -108,9 +109,11 @@ def check_fields(platform: str, credentials: Mapping[str, str]) -> dict[str, str
     if wrong:
         raise InvalidInput(f"the credential fields must be texts: {', '.join(sorted(wrong))}")
     fields = {name: value.strip() for name, value in credentials.items() if value.strip()}
-    missing = [name for name, field in known.items() if field.required and name not in fields]
+    missing = platforms.get(platform).missing_fields(fields)
     if missing:
-        raise InvalidInput(f"missing credential for {platform}: {', '.join(missing)}")
+        raise InvalidInput(
+            f"missing or empty credential for {platform}: {', '.join(missing)}; give all of them"
+        )
     return fields
 
 
@@ -196,8 +199,6 @@ def forget(session: Session, account: Account, *, now: datetime, actor: str) -> 
 
 def read_credentials(path: Path) -> object:
     """The JSON of a credential file. Raises InvalidInput, which never quotes the content."""
-    import json
-
     try:
         if path.stat().st_size > 100_000:
             raise InvalidInput(f"{path} is too large for a credential file")

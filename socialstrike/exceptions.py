@@ -1,4 +1,4 @@
-"""Every error a user can meet. A docstring is the default message; a message ends with the remedy."""
+"""Every error a user can meet. A docstring is the default message, and ends with the remedy."""
 
 from __future__ import annotations
 

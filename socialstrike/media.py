@@ -17,7 +17,7 @@ from socialstrike.exceptions import InvalidInput, SocialstrikeError
 from socialstrike.platforms.base import Media
 
 
-class MediaDamaged(SocialstrikeError):
+class MediaDamaged(SocialstrikeError):  # noqa: N818  (named as in exceptions.py)
     """A picture kept in the home is missing or was changed; import its post again."""
 
 

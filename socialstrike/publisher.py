@@ -40,8 +40,6 @@ log = logging.getLogger(__name__)
 #: Between the ticket's commit and the call the machine may have slept; past this many seconds
 #: the claim may be another's, so the attempt is given up unsent.
 _LONGEST_PAUSE = 5.0
-#: A platform's clock and ours may differ by this much when a post is looked for.
-_SKEW = timedelta(minutes=2)
 
 
 class Writes(Protocol):
@@ -61,6 +59,7 @@ class Publisher:
         vault: Vault,
         settings: Settings,
         clock: Clock,
+        *,
         owner: str,
     ) -> None:
         """``owner`` is the scheduler's id: the name in the claims and in the audit log."""
@@ -114,7 +113,7 @@ class Publisher:
         assert job.started_at is not None  # no doubt without a ticket
         try:
             platform = self._platform(job)
-            found = platform.find(self._payload(job), job.started_at - _SKEW)
+            found = platform.find(self._payload(job), job.started_at)
         except (PlatformError, VaultError, media.MediaDamaged) as error:
             self._looked_in_vain(job, error, again)
         except DatabaseError as error:

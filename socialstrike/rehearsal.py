@@ -23,7 +23,7 @@ import requests
 from socialstrike import accounts, audit, campaigns, media, post_file, queue
 from socialstrike.app import App, settings
 from socialstrike.audit.chain import Verdict
-from socialstrike.drafts import Draft, PostFile
+from socialstrike.drafts import CampaignSpec, Draft, PostFile
 from socialstrike.exceptions import InvalidInput
 from socialstrike.platforms import REGISTRY
 from socialstrike.sandbox.process import SandboxProcess
@@ -87,7 +87,8 @@ class Rehearsal:
                 " folder, or leave --home out"
             )
         self.guessed: list[str] = []
-        self._sandbox = SandboxProcess()
+        # No limit: a quarter of an hour of the real day passes in less than a second.
+        self._sandbox = SandboxProcess(limit=0)
         self._options = options
         self.files: list[PostFile] = []
 
@@ -168,9 +169,12 @@ class Rehearsal:
                     now=now,
                     actor=house.actor,
                 )
+        # A file without a campaign of its own is rehearsed as if its strike were today.
+        today = CampaignSpec(name="rehearsal", day=now.date(), timezone=post_file.DEFAULT_ZONE)
         self.files = post_file.read(
             self._paths,
-            campaigns=lambda _: None,
+            campaigns=lambda name: replace(today, name=name),
+            campaign=None if any(map(_brings_a_campaign, self._paths)) else today.name,
             accounts=known,
             now=now,
             check_past=False,
@@ -255,6 +259,10 @@ def squeeze(drafts: Sequence[Draft], *, start: datetime, seconds: float) -> list
         )
         for draft in drafts
     ]
+
+
+def _brings_a_campaign(path: Path) -> bool:
+    return path.suffix.lower() in {".yaml", ".yml"}
 
 
 def _account(rows: Sequence[Mapping[str, Any]]) -> AccountReport:

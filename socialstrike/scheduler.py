@@ -50,7 +50,7 @@ class Scheduler:
         self._settings = settings
         self._clock = clock
         self._writer = Writer(database)
-        self._publisher = Publisher(database, self._writer, vault, settings, clock, self.id)
+        self._publisher = Publisher(database, self._writer, vault, settings, clock, owner=self.id)
         self._flights: dict[int, int] = {}  # delivery in a worker's hands → its account
         self._flights_lock = threading.Lock()
         self._wake = threading.Event()

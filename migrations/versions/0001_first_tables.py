@@ -134,7 +134,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "state IN ('scheduled', 'publishing', 'published', 'failed', 'uncertain', 'parked', 'missed', 'cancelled', 'retracted')",
+            "state IN ('scheduled', 'publishing', 'published', 'failed', 'uncertain', 'parked',"
+            " 'missed', 'cancelled', 'retracted')",
             name=op.f("ck_deliveries_state"),
         ),
         sa.ForeignKeyConstraint(

@@ -168,7 +168,7 @@ class Delivery(Base):
 
 
 class Attempt(Base):
-    """One try at a delivery. A row with ``started_at`` and no ``ended_at`` may have left the house."""
+    """One try at a delivery. A row without ``ended_at`` may have left the house."""
 
     __tablename__ = "attempts"
 

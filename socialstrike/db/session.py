@@ -180,12 +180,11 @@ def _engine(path: Path, busy_timeout: float) -> Engine:
             connection.exec_driver_sql(f"BEGIN {kind}")
 
     @event.listens_for(engine, "handle_error")
-    def _on_error(context: ExceptionContext) -> None:
+    def _on_error(context: ExceptionContext) -> BaseException | None:
         original = context.original_exception
-        if isinstance(original, sqlite3.IntegrityError):
-            return  # a unique key said no: the caller's business
-        if isinstance(original, sqlite3.Error):
-            context.chained_exception = explain(original, path)
+        if isinstance(original, sqlite3.Error) and not isinstance(original, sqlite3.IntegrityError):
+            return explain(original, path)
+        return None  # a unique key said no: the caller's business
 
     return engine
 

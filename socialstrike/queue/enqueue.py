@@ -84,7 +84,7 @@ def enqueue(
             session.add(row)
             session.flush()
             ids.append(row.id)
-            _tell(session, row, post, wanted, campaign, now, actor)
+            _tell(session, row, post, wanted, campaign, now=now, actor=actor)
     return Enqueued(posts, known_posts, len(ids), known, tuple(ids))
 
 
@@ -145,6 +145,7 @@ def _tell(
     post: Post,
     wanted: DraftDelivery,
     campaign: Campaign | None,
+    *,
     now: datetime,
     actor: str,
 ) -> None:

@@ -105,7 +105,7 @@ def counts(session: Session, wanted: Filter | None = None) -> dict[str, int]:
         .group_by(Delivery.state)
         .order_by(Delivery.state)
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())
 
 
 def next_due(session: Session) -> datetime | None:

@@ -36,9 +36,9 @@ def accepted(
     actor: str,
 ) -> bool:
     """The platform took the post and gave its id."""
-    return _end(session, job, number, "accepted", now, actor, remote_id=publication.remote_id) and (
-        _published(session, job, Event.ACCEPT, publication, now=now, actor=actor)
-    )
+    return _end(
+        session, job, number, "accepted", now=now, actor=actor, remote_id=publication.remote_id
+    ) and (_published(session, job, Event.ACCEPT, publication, now=now, actor=actor))
 
 
 def retried(
@@ -53,7 +53,7 @@ def retried(
     actor: str,
 ) -> bool:
     """Surely not posted, worth another try at ``next_at``; a throttled account waits as a whole."""
-    if not _end(session, job, number, "not posted", now, actor, error=error):
+    if not _end(session, job, number, "not posted", now=now, actor=actor, error=error):
         return False
     if throttled_until is not None:
         affected(
@@ -80,7 +80,7 @@ def refused(
     session: Session, job: Job, number: int | None, error: str, *, now: datetime, actor: str
 ) -> bool:
     """The platform refused the post for good."""
-    return _end(session, job, number, "refused", now, actor, error=error) and move(
+    return _end(session, job, number, "refused", now=now, actor=actor, error=error) and move(
         session,
         job,
         Event.REFUSE,
@@ -104,7 +104,7 @@ def doubted(
 ) -> bool:
     """The answer was lost: nobody knows, and the platform is asked at ``look_at``."""
     changes = {**_FREE, "next_at": look_at, "error": error, "absences": 0, "lookups": 0}
-    return _end(session, job, number, "unknown", now, actor, error=error) and move(
+    return _end(session, job, number, "unknown", now=now, actor=actor, error=error) and move(
         session,
         job,
         Event.DOUBT,
@@ -206,9 +206,9 @@ def _end(
     job: Job,
     number: int | None,
     outcome: str,
+    *,
     now: datetime,
     actor: str,
-    *,
     error: str | None = None,
     remote_id: str | None = None,
 ) -> bool:

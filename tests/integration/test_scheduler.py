@@ -1,0 +1,389 @@
+"""The service as a whole: real threads, real HTTP, a real database file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from socialstrike import heartbeat, queue
+from socialstrike.clock import SystemClock
+from socialstrike.config import Settings
+from socialstrike.db.migrate import open_database
+from socialstrike.exceptions import AnotherScheduler
+from socialstrike.scheduler import Scheduler
+from socialstrike.vault import Vault
+
+
+@pytest.fixture
+def live(strike, sandbox, quick: Settings):
+    """The strike by the machine's own clock, with two accounts in the sandbox."""
+    strike.clock = SystemClock()
+    strike.settings = quick
+    for name, platform in (("a", "x"), ("b", "facebook")):
+        made = sandbox.add_account(platform, name)
+        strike.account(name, platform, made["credentials"], sandbox.base_url)
+    return strike
+
+
+def _scheduler(live, **changes) -> Scheduler:
+    settings = live.settings.model_copy(update=changes)
+    return Scheduler(live.database, live.vault, settings, live.clock)
+
+
+@contextmanager
+def running(scheduler: Scheduler) -> Iterator[Scheduler]:
+    """The scheduler at work in a thread; drained at the end."""
+    ready = threading.Event()
+    faults: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            scheduler.run(ready=ready.set)
+        except BaseException as fault:  # noqa: BLE001  (handed to the test's own thread)
+            faults.append(fault)
+            ready.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert ready.wait(20)
+        yield scheduler
+    finally:
+        scheduler.stop()
+        thread.join(30)
+        assert not thread.is_alive()
+        assert faults == []
+
+
+def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_until_idle_waits_for_what_is_due_later_and_then_ends(live, sandbox) -> None:
+    live.post("a", text="now")
+    live.post("b", text="soon", due=timedelta(seconds=1.5))
+    _scheduler(live).run(until_idle=True)
+    assert live.states() == {"published": 2}
+    assert [post["text"] for post in sandbox.posts()] == ["now", "soon"]
+    with live.database.read() as session:
+        assert heartbeat.alive(session, live.now) == []
+
+
+def test_until_idle_does_not_wait_for_what_a_person_must_do(live) -> None:
+    from socialstrike import accounts
+
+    live.post("a")
+    with live.database.write() as session:
+        accounts.pause(session, accounts.get(session, "a"), "why", now=live.now, actor="t")
+    _scheduler(live).run(until_idle=True)
+    assert live.states() == {"scheduled": 1}
+
+
+def test_nothing_goes_out_before_its_time(live, sandbox) -> None:
+    [delivery] = live.post("a", due=timedelta(seconds=1))
+    _scheduler(live).run(until_idle=True)
+    row = live.row(delivery)
+    assert row.published_at >= row.due_at
+
+
+def test_what_another_process_changes_is_noticed(live, sandbox) -> None:
+    code = (
+        "import sys, datetime; from pathlib import Path; from sqlalchemy import update\n"
+        "from socialstrike.db.models import Delivery\n"
+        "from socialstrike.db.session import Database\n"
+        "now = datetime.datetime.now(datetime.UTC)\n"
+        "with Database(Path(sys.argv[1])).write() as session:\n"
+        "    session.execute(update(Delivery).values(next_at=now))"
+    )
+    [delivery] = live.post("a", due=timedelta(hours=1))
+    with running(_scheduler(live)):
+        subprocess.run(
+            [sys.executable, "-c", code, str(live.database.path)], check=True, timeout=30
+        )
+        until(lambda: live.state(delivery) == "published")
+
+
+def test_a_cancelled_post_does_not_go_out(live, sandbox) -> None:
+    with running(_scheduler(live)):
+        [cancelled] = live.post("a", due=timedelta(seconds=1))
+        [kept] = live.post("b", due=timedelta(seconds=1))
+        live.do(queue.cancel, [cancelled])
+        until(lambda: live.state(kept) == "published")
+    assert [post["account"] for post in sandbox.posts()] == ["b"]
+
+
+def test_the_emergency_stop_holds_everything_until_it_is_let_go(live, sandbox) -> None:
+    with running(_scheduler(live)):
+        live.do(queue.stop, reason="vote")
+        live.post("a", "b")
+        until(lambda: live.states() == {"scheduled": 2})
+        time.sleep(0.5)  # long enough for several looks at the queue
+        assert sandbox.posts() == []
+        live.do(queue.start)
+        until(lambda: live.states() == {"published": 2})
+
+
+def test_hundreds_due_at_once_all_go_out_one_at_a_time_per_account(live, sandbox) -> None:
+    for number in range(20):
+        made = sandbox.add_account("x", f"n{number}", limit=None)
+        live.account(made["name"], "x", made["credentials"], sandbox.base_url)
+    names = [f"n{number}" for number in range(20)]
+    for number in range(10):
+        live.post(*names, text=f"{number}. On occupe")
+    _scheduler(live, workers=8).run(until_idle=True)
+
+    assert live.states() == {"published": 200}
+    assert len(sandbox.posts()) == 200
+    # By the log: an account's next attempt starts only after the one before has ended.
+    busy: set[str] = set()
+    for entry in live.log():
+        if entry["event"] == "attempt.started":
+            assert entry["account"] not in busy
+            busy.add(entry["account"])
+        elif entry["event"] == "delivery.published":
+            busy.remove(entry["account"])
+
+
+def test_one_slow_account_delays_no_other(live, sandbox) -> None:
+    sandbox.add_fault("slow", account="a", seconds=1.5)
+    [slow] = live.post("a")
+    with running(_scheduler(live)):
+        until(lambda: live.state(slow) == "publishing")
+        [other] = live.post("b")
+        until(lambda: live.state(other) == "published")
+        assert live.state(slow) == "publishing"
+        until(lambda: live.state(slow) == "published")
+
+
+def test_what_came_due_while_it_was_down_goes_out_or_is_missed_by_its_limit(live, sandbox) -> None:
+    [late] = live.post("a", due=timedelta(minutes=-20), limit=timedelta(hours=1))
+    [too_late] = live.post("b", due=timedelta(hours=-2), limit=timedelta(hours=1))
+    _scheduler(live).run(until_idle=True)
+    assert live.state(late) == "published"
+    assert live.state(too_late) == "missed"
+    assert len(sandbox.posts()) == 1
+
+
+def test_what_becomes_too_late_while_its_account_is_paused_is_missed(live) -> None:
+    from socialstrike import accounts
+
+    [delivery] = live.post("a", limit=timedelta(seconds=0.3))
+    with live.database.write() as session:
+        accounts.pause(session, accounts.get(session, "a"), "why", now=live.now, actor="t")
+    with running(_scheduler(live)):
+        until(lambda: live.state(delivery) == "missed")
+
+
+def test_a_rate_limited_account_goes_on_when_its_time_has_come(live, sandbox) -> None:
+    sandbox.add_fault("rate_limited", account="a", reset_in=1)
+    live.post("a")
+    _scheduler(live).run(until_idle=True)
+    assert live.states() == {"published": 1}
+    assert len(sandbox.posts()) == 1
+
+
+def test_a_lost_answer_is_looked_up_by_itself(live, sandbox) -> None:
+    sandbox.add_fault("drop_after", account="a")
+    sandbox.add_fault("drop_before", account="b")
+    live.post("a", "b")
+    _scheduler(live).run(until_idle=True)
+    assert live.states() == {"published": 2}
+    assert len(sandbox.posts()) == 2
+
+
+def test_a_second_scheduler_is_refused_and_told_who_works(live) -> None:
+    with running(_scheduler(live)), pytest.raises(AnotherScheduler, match=f"process {os.getpid()}"):
+        _scheduler(live).run()
+
+
+def test_a_standby_takes_over_when_the_first_ends(live, sandbox) -> None:
+    taken_over = threading.Event()
+    second = _scheduler(live)
+    with running(_scheduler(live)):
+        thread = threading.Thread(
+            target=second.run, kwargs={"standby": True, "ready": taken_over.set}
+        )
+        thread.start()
+        assert not taken_over.wait(0.5)
+    try:
+        assert taken_over.wait(20)
+        [delivery] = live.post("a")
+        until(lambda: live.state(delivery) == "published")
+    finally:
+        second.stop()
+        thread.join(30)
+
+
+def test_a_standby_that_is_told_to_end_ends(live) -> None:
+    second = _scheduler(live)
+    with running(_scheduler(live)):
+        thread = threading.Thread(target=second.run, kwargs={"standby": True})
+        thread.start()
+        second.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_stopping_finishes_what_has_begun_and_begins_nothing_new(live, sandbox) -> None:
+    sandbox.add_fault("slow", account="a", seconds=1)
+    [begun] = live.post("a", text="one")
+    [waiting] = live.post("a", text="two")
+    with running(_scheduler(live)) as scheduler:
+        until(lambda: live.row(begun).attempts == 1)
+        scheduler.stop()
+    assert live.state(begun) == "published"
+    assert live.state(waiting) == "scheduled"
+    assert len(sandbox.posts()) == 1
+
+
+class SteppedClock(SystemClock):
+    """The machine's clock with a wall clock that a person moves."""
+
+    step = timedelta(0)
+
+    def now(self):
+        return super().now() + self.step
+
+
+def test_a_clock_stepped_forward_wakes_it(live, sandbox) -> None:
+    live.clock = SteppedClock()
+    [delivery] = live.post("a", due=timedelta(hours=3), limit=timedelta(days=1))
+    with running(_scheduler(live)):
+        live.clock.step = timedelta(hours=3, seconds=1)
+        until(lambda: live.state(delivery) == "published")
+
+
+def test_a_clock_stepped_back_sends_nothing_early_and_keeps_the_heartbeat(live, sandbox) -> None:
+    live.clock = SteppedClock()
+    with running(_scheduler(live)) as scheduler:
+        live.clock.step = timedelta(days=-1)
+        [delivery] = live.post("a", due=timedelta(seconds=1))
+        until(lambda: live.state(delivery) == "published")
+        with live.database.read() as session:
+            [beat] = heartbeat.alive(session, live.now)
+        assert beat.id == scheduler.id
+        assert beat.heartbeat_at <= live.now
+    row = live.row(delivery)
+    assert row.published_at >= row.due_at
+
+
+def test_a_database_locked_for_a_while_loses_nothing(live, sandbox) -> None:
+    with running(_scheduler(live)):
+        [delivery] = live.post("a", due=timedelta(seconds=0.5))
+        holder = sqlite3.connect(live.database.path, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        time.sleep(1.5)
+        holder.execute("ROLLBACK")
+        holder.close()
+        until(lambda: live.state(delivery) == "published")
+    assert len(sandbox.posts()) == 1
+
+
+SERVICE = """
+import logging, sys
+from pathlib import Path
+from socialstrike.clock import SystemClock
+from socialstrike.config import Settings
+from socialstrike.db.session import Database
+from socialstrike.scheduler import Scheduler
+from socialstrike.vault import Vault
+home = Path(sys.argv[1])
+settings = Settings(home=home, connect_timeout=2, read_timeout=5, settle=0.3, lookup_every=0.2)
+scheduler = Scheduler(
+    Database(settings.database), Vault(b"k" * 32), settings, SystemClock()
+)
+with scheduler.stopped_by_signals():
+    scheduler.run(until_idle=sys.argv[2] == "idle", ready=lambda: print("ready", flush=True))
+"""
+
+
+@contextmanager
+def service(live, mode: str = "service") -> Iterator[subprocess.Popen[str]]:
+    """The scheduler in a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVICE, str(live.home), mode], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=20)
+
+
+@pytest.mark.parametrize("fault", ["slow", "slow_before"])
+def test_killed_in_the_middle_of_a_call_the_post_is_looked_up_and_never_doubled(
+    live, sandbox, fault: str
+) -> None:
+    # ``slow`` has posted and answers late; ``slow_before`` posts late, after the kill.
+    sandbox.add_fault(fault, account="a", seconds=0.6)
+    [delivery] = live.post("a")
+    with service(live) as process:
+        until(lambda: live.row(delivery).attempts == 1)
+        process.send_signal(signal.SIGKILL)
+        process.wait(20)
+    assert live.state(delivery) == "publishing"
+
+    _scheduler(live, settle=1.5, lookup_every=0.3).run(until_idle=True)
+    assert live.state(delivery) == "published"
+    assert len(sandbox.posts()) == 1
+    assert "uncertain" in [e["event"].removeprefix("delivery.") for e in live.log()]
+
+
+def test_killed_before_the_call_the_post_simply_goes_out(live, sandbox) -> None:
+    [delivery] = live.post("a")
+    live.claim()  # by a scheduler that never wrote its ticket
+    _scheduler(live).run(until_idle=True)
+    row = live.row(delivery)
+    assert (row.state, row.attempts) == ("published", 1)
+    assert len(sandbox.posts()) == 1
+
+
+def test_sigterm_drains_the_service(live, sandbox) -> None:
+    sandbox.add_fault("slow", account="a", seconds=1)
+    [begun] = live.post("a", text="one")
+    [waiting] = live.post("a", text="two")
+    with service(live) as process:
+        until(lambda: live.row(begun).attempts == 1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert (live.state(begun), live.state(waiting)) == ("published", "scheduled")
+    with live.database.read() as session:
+        assert heartbeat.alive(session, live.now) == []
+
+
+def test_a_suspended_machine_catches_up_on_waking(live, sandbox) -> None:
+    with service(live) as process:
+        process.send_signal(signal.SIGSTOP)
+        [on_time] = live.post("a", due=timedelta(seconds=0.3))
+        [too_late] = live.post("b", due=timedelta(seconds=0.3), limit=timedelta(seconds=0.3))
+        time.sleep(1)
+        process.send_signal(signal.SIGCONT)
+        until(lambda: live.state(on_time) == "published")
+        until(lambda: live.state(too_late) == "missed")
+    assert len(sandbox.posts()) == 1
+
+
+def test_the_same_home_opened_anew_goes_on(live, sandbox) -> None:
+    live.post("a", due=timedelta(seconds=0.5))
+    live.database.dispose()
+    reopened = open_database(live.database.path)
+    try:
+        Scheduler(reopened, Vault(b"k" * 32), live.settings, live.clock).run(until_idle=True)
+    finally:
+        reopened.dispose()
+    assert len(sandbox.posts()) == 1

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, insert, or_, select
 from sqlalchemy.orm import Session
 
 from socialstrike.audit import chain
 from socialstrike.audit.chain import Break, Fact, Verdict
 from socialstrike.db.models import AuditEntry
+from socialstrike.db.session import Deferred
 
 
 def stamp(moment: datetime) -> str:
@@ -21,44 +22,44 @@ def stamp(moment: datetime) -> str:
 def append(
     session: Session, at: datetime, event: str, actor: str, **facts: Fact | datetime
 ) -> None:
-    """Add one entry at the end of the chain, in the caller's transaction.
+    """Tell one entry, which the commit of the caller's transaction (Database.write) appends.
 
-    The caller holds the write lock (Database.write), so no one else can append in between; if
-    someone did, the unique ``prev`` refuses the fork. Facts that are None are left out.
+    Facts that are None are left out.
     """
-    last = session.execute(
-        select(AuditEntry.seq, AuditEntry.hash).order_by(AuditEntry.seq.desc()).limit(1)
-    ).first()
-    seq, prev = (last.seq + 1, last.hash) if last else (1, chain.GENESIS)
     entry: dict[str, Fact] = {
         name: stamp(value) if isinstance(value, datetime) else value
         for name, value in facts.items()
         if value is not None
     }
-    entry |= {
-        "v": chain.VERSION,
-        "seq": seq,
-        "at": stamp(at),
-        "event": event,
-        "actor": actor,
-        "prev": prev,
-    }
-    line = chain.canonical(entry)
-    account, kind, delivery = entry.get("account"), entry.get("kind"), entry.get("delivery")
-    session.execute(
-        AuditEntry.__table__.insert(),  # type: ignore[attr-defined]  # declared as FromClause
-        {
-            "seq": seq,
-            "line": line,
-            "hash": chain.digest(line),
-            "prev": prev,
-            "at": at,
-            "event": event,
-            "account": account,
-            "kind": kind,
-            "delivery": delivery,
-        },
-    )
+    entry |= {"v": chain.VERSION, "at": stamp(at), "event": event, "actor": actor}
+    Deferred.of(session).add((at, entry), _write)
+
+
+def _write(session: Session, told: list[tuple[datetime, dict[str, Fact]]]) -> None:
+    """Put the entries at the end of the chain. No one else appends meanwhile (serialise); if
+    someone did, the unique ``prev`` refuses the fork.
+    """
+    last = session.execute(
+        select(AuditEntry.seq, AuditEntry.hash).order_by(AuditEntry.seq.desc()).limit(1)
+    ).first()
+    seq, prev = (last.seq, last.hash) if last else (0, chain.GENESIS)
+    rows = []
+    for at, entry in told:
+        seq += 1
+        line = chain.canonical({**entry, "seq": seq, "prev": prev})
+        rows.append(
+            {
+                "seq": seq,
+                "line": line,
+                "hash": chain.digest(line),
+                "prev": prev,
+                "at": at,
+                "event": entry["event"],
+                **{name: entry.get(name) for name in ("account", "kind", "delivery")},
+            }
+        )
+        prev = rows[-1]["hash"]
+    session.execute(insert(AuditEntry), rows)
 
 
 def entries(

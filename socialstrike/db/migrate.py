@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import text
-
-from socialstrike.db.session import Database, create_private, database_version
+from socialstrike.db.session import Database, database_version
+from socialstrike.db.sqlite import create_private
 from socialstrike.exceptions import DatabaseOutdated, DatabaseTooNew
 
 _HERE = Path(__file__).resolve().parent
@@ -26,25 +25,27 @@ def known_versions() -> list[str]:
     return sorted(file.name.split("_")[0] for file in (folder() / "versions").glob("[0-9]*.py"))
 
 
-def open_database(path: Path) -> Database:
-    """Open the database at ``path``, making a new one complete first.
+def open_database(location: Path | str) -> Database:
+    """Open the database, making a new one complete first; a file, or a server's URL.
 
     Raises DatabaseTooNew, DatabaseOutdated, DatabaseReadOnly or DatabaseLocked.
     """
-    create_private(path)
-    database = Database(path)
+    if isinstance(location, Path):
+        create_private(location)
+    database = Database(location)
+    name = location if isinstance(location, Path) else "the database"
     try:
         version, known = database_version(database), known_versions()
         if version is None:
             upgrade(database)
         elif version not in known:
             raise DatabaseTooNew(
-                f"{path} was written by a newer socialstrike (version {version} of the tables,"
+                f"{name} was written by a newer socialstrike (version {version} of the tables,"
                 f" this one knows up to {known[-1]}); install the newer socialstrike"
             )
         elif version != known[-1]:
             raise DatabaseOutdated(
-                f"{path} is from an older socialstrike (version {version} of the tables, this one"
+                f"{name} is from an older socialstrike (version {version} of the tables, this one"
                 f" needs {known[-1]}); stop the scheduler, then run: socialstrike database upgrade"
             )
     except BaseException:
@@ -72,9 +73,8 @@ def _run(database: Database, target: str, *, down: bool) -> tuple[str | None, st
     before = database_version(database)
     # One write transaction around everything: a second process that opens the same new home
     # waits here, then finds nothing left to do; a kill in the middle leaves the old tables.
-    with database.engine.execution_options(begin="IMMEDIATE").connect() as connection:
-        config.attributes["connection"] = connection
-        connection.execute(text("SELECT 1"))
+    with database.write() as session:
+        database.serialise(session)
+        config.attributes["connection"] = session.connection()
         (command.downgrade if down else command.upgrade)(config, target)
-        connection.commit()
     return before, database_version(database)

@@ -1,47 +1,98 @@
-"""One database, on SQLite: how it is opened, read and written, and what its errors mean."""
+"""One database: how it is read and written, whichever it is."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import URL, CursorResult, Engine, Update, create_engine, event, text
+from sqlalchemy import CursorResult, Update, event, inspect, text
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
-
-from socialstrike.exceptions import (
-    DatabaseError,
-    DatabaseFull,
-    DatabaseLocked,
-    DatabaseReadOnly,
-)
 
 #: How long a statement waits for another process's write, in seconds.
 BUSY_TIMEOUT = 10.0
 
 
-class Database:
-    """A SQLite file, opened for durability: WAL, ``synchronous=FULL``, foreign keys on.
+class Watch(Protocol):
+    """Something that tells cheaply whether anyone else has committed."""
 
-    Reads and writes are separate on purpose. A write begins with BEGIN IMMEDIATE: a transaction
-    that starts by reading and then wants to write fails at once when another has written, and no
-    waiting helps it.
+    def changed(self) -> bool:
+        """Whether someone has since the last call. Raises DatabaseError."""
+
+    def close(self) -> None:
+        """End watching."""
+
+
+class Deferred:
+    """What a transaction has yet to write just before its commit, in the order it was told.
+
+    The audit log is one chain over everybody's transactions. Appending at the end, all entries at
+    once, holds up the others for the shortest time and costs one statement instead of many.
     """
 
-    def __init__(self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
-        self.path = path
-        self.engine = _engine(path, busy_timeout)
-        self._writing = self.engine.execution_options(begin="IMMEDIATE")
+    def __init__(self) -> None:
+        self._items: list[Any] = []
+        self._write: Callable[[Session, list[Any]], None] | None = None
+
+    @staticmethod
+    def of(session: Session) -> Deferred:
+        """That of the transaction ``session`` is in."""
+        found: Deferred = session.info.setdefault("deferred", Deferred())
+        return found
+
+    def add(self, item: object, write: Callable[[Session, list[Any]], None]) -> None:
+        """Have ``write`` called once with ``item`` and all others."""
+        self._items.append(item)
+        self._write = write
+
+    def mark(self) -> int:
+        """How far it has come, for ``back_to``."""
+        return len(self._items)
+
+    def back_to(self, mark: int) -> None:
+        """Forget what was told since: its part of the transaction was rolled back."""
+        del self._items[mark:]
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+    def flush(self, session: Session) -> None:
+        """Write it."""
+        assert self._write is not None
+        self._write(session, self._items)
+        self._items = []
+
+
+class Database:
+    """A SQLite file or a PostgreSQL database, with the same rules for both.
+
+    Reads and writes are separate on purpose: on SQLite a write takes the lock at its start.
+    """
+
+    def __init__(self, location: Path | str, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
+        """``location`` is a file, or the URL of a PostgreSQL database.
+
+        Raises InvalidInput where the URL is none.
+        """
+        #: The SQLite file; None where the database is a server's.
+        self.path = location if isinstance(location, Path) else None
+        #: Whether one scheduler at a time may work on it, which its home's lock file sees to.
+        self.sole = self.path is not None
+        self._kind = _kind(location)
+        self.engine = self._kind.make_engine(location, busy_timeout=busy_timeout)
+        self._writing = self.engine.execution_options(writing=True)
+
+        @event.listens_for(self.engine, "handle_error")
+        def _on_error(context: ExceptionContext) -> BaseException | None:
+            found: BaseException | None = self._kind.explain(context.original_exception, location)
+            return found
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session over one consistent snapshot. Raises DatabaseError and its kinds."""
+        """A session for reading. Raises DatabaseError and its kinds."""
         with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
             yield session
 
@@ -49,56 +100,30 @@ class Database:
     def write(self) -> Iterator[Session]:
         """A session whose changes are durable when the block ends, or never happened."""
         with Session(self._writing, expire_on_commit=False) as session, session.begin():
-            session.connection()  # take the write lock now, not at the first statement
+            self._kind.lock_for_writing(session)
             yield session
+            deferred = Deferred.of(session)
+            if deferred:
+                self.serialise(session)
+                deferred.flush(session)
+            self._kind.announce(session)
+
+    def serialise(self, session: Session) -> None:
+        """Wait until every other transaction that did the same has ended."""
+        self._kind.serialise(session)
 
     def watch(self) -> Watch:
         """Something that tells cheaply whether anyone else has committed."""
-        return Watch(self.engine)
+        watch: Watch = self._kind.Watch(self.engine)
+        return watch
 
     def scrub(self) -> None:
-        """Leave no trace of what was deleted: rewrite the file and empty the write-ahead log.
-
-        ``secure_delete`` zeroes the freed bytes; the old pages are still in the log until then.
-        """
-        with self.engine.connect().execution_options(begin="") as connection:
-            connection.exec_driver_sql("VACUUM")
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Leave no trace of the credentials that were deleted."""
+        self._kind.scrub(self.engine)
 
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
-
-
-class Watch:
-    """Asks ``PRAGMA data_version`` on a connection of its own: a few microseconds, no lock.
-
-    The number changes when any other connection, in this process or another, has committed.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._connection = engine.raw_connection()
-        self._cursor = self._connection.cursor()
-        self._seen = self._version()
-
-    def changed(self) -> bool:
-        """Whether someone has committed since the last call."""
-        version = self._version()
-        changed, self._seen = version != self._seen, version
-        return changed
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._cursor.close()
-        self._connection.close()
-
-    def _version(self) -> int:
-        try:
-            self._cursor.execute("PRAGMA data_version")
-            [version] = self._cursor.fetchone() or (0,)
-            return int(version)
-        except sqlite3.Error as error:
-            raise explain(error) from None
 
 
 def affected(session: Session, statement: Update) -> int:
@@ -108,93 +133,16 @@ def affected(session: Session, statement: Update) -> int:
     return result.rowcount
 
 
-def create_private(path: Path) -> None:
-    """Create an empty file that its owner alone can read, and its folder likewise.
-
-    Raises DatabaseReadOnly where the folder cannot be made or written.
-    """
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise DatabaseReadOnly(
-            f"{path} cannot be written ({error.strerror}); check the folder's owner and"
-            " permissions, or choose another with --home"
-        ) from None
-
-
-def explain(error: sqlite3.Error, path: object = "the database") -> DatabaseError:
-    """One sentence for what SQLite says. The kinds are those of the SQLite result codes."""
-    code = getattr(error, "sqlite_errorname", "") or ""
-    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return DatabaseLocked()
-    if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return DatabaseReadOnly(
-            f"{path} cannot be written; check the owner and permissions of the file and its folder"
-        )
-    if code == "SQLITE_FULL":
-        return DatabaseFull()
-    if code in {"SQLITE_NOTADB", "SQLITE_CORRUPT"} or code.startswith("SQLITE_CORRUPT"):
-        return DatabaseError(f"{path} is damaged or is not a database; restore a backup")
-    if code.startswith("SQLITE_IOERR"):
-        return DatabaseError(f"the disk refused to read or write {path} ({code})")
-    return DatabaseError(f"the database refused: {error}")
-
-
-def _engine(path: Path, busy_timeout: float) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite+pysqlite", database=str(path)),
-        connect_args={
-            "timeout": busy_timeout,
-            # We write BEGIN ourselves, see _begin.
-            "isolation_level": None,
-            "check_same_thread": False,
-        },
-        pool_size=4,
-        max_overflow=64,
-        hide_parameters=True,  # an error must never show a sealed credential or a post
-    )
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
-        try:
-            for pragma in (
-                "journal_mode=WAL",
-                # NORMAL lost acknowledged commits in simulated power cuts; FULL lost none.
-                "synchronous=FULL",
-                "foreign_keys=ON",
-                "secure_delete=ON",
-                "trusted_schema=OFF",
-            ):
-                cursor.execute(f"PRAGMA {pragma}")
-        except sqlite3.Error as error:
-            raise explain(error, path) from None
-        finally:
-            cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:
-        kind = connection.get_execution_options().get("begin", "DEFERRED")
-        if kind:  # VACUUM alone runs outside a transaction
-            connection.exec_driver_sql(f"BEGIN {kind}")
-
-    @event.listens_for(engine, "handle_error")
-    def _on_error(context: ExceptionContext) -> BaseException | None:
-        original = context.original_exception
-        if isinstance(original, sqlite3.Error) and not isinstance(original, sqlite3.IntegrityError):
-            return explain(original, path)
-        return None  # a unique key said no: the caller's business
-
-    return engine
-
-
 def database_version(database: Database) -> str | None:
     """The migration the database stands at, None where it has no tables yet."""
-    with database.read() as session:
-        if not session.scalar(
-            text("SELECT 1 FROM sqlite_master WHERE type='table' AND name='alembic_version'")
-        ):
+    with database.engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
             return None
-        version = session.scalar(text("SELECT version_num FROM alembic_version"))
-        return None if version is None else str(version)
+        version = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return None if version is None else str(version)
+
+
+def _kind(location: Path | str) -> Any:
+    """The module for this kind of database, imported on use: its driver may not be installed."""
+    name = "sqlite" if isinstance(location, Path) else "postgres"
+    return import_module(f"socialstrike.db.{name}")

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from socialstrike.db.session import Database
+from socialstrike.db.session import Database, Deferred
 from socialstrike.exceptions import DatabaseError
 
 T = TypeVar("T")
@@ -84,10 +84,13 @@ class Writer:
 
 
 def _apply(session: Session, change: Callable[[Session], Any]) -> tuple[Any, BaseException | None]:
+    deferred = Deferred.of(session)
+    mark = deferred.mark()
     try:
         with session.begin_nested():
             return change(session), None
     except DatabaseError:
         raise  # the disk or the lock, not this change: nobody's share of the commit is safe
     except Exception as error:  # noqa: BLE001  (raised again in the thread that asked)
+        deferred.back_to(mark)
         return None, error

@@ -12,7 +12,8 @@ from sqlalchemy import inspect, text
 
 from socialstrike.db import migrate
 from socialstrike.db.models import Base
-from socialstrike.db.session import Database, create_private, database_version
+from socialstrike.db.session import Database, database_version
+from socialstrike.db.sqlite import create_private
 from socialstrike.exceptions import (
     DatabaseError,
     DatabaseOutdated,
@@ -99,8 +100,8 @@ def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_tables(tmp_path: Pat
     code = (
         "import os, signal, sys; from pathlib import Path\n"
         "from sqlalchemy import event\n"
-        "from socialstrike.db import migrate, session\n"
-        "session.create_private(Path(sys.argv[1]))\n"
+        "from socialstrike.db import migrate, session, sqlite\n"
+        "sqlite.create_private(Path(sys.argv[1]))\n"
         "database = session.Database(Path(sys.argv[1]))\n"
         "@event.listens_for(database.engine, 'before_cursor_execute')\n"
         "def _(c, cursor, statement, *_):\n"

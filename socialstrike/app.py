@@ -27,8 +27,8 @@ class App:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
-        self.clock = clock or SystemClock()
-        self.database: Database = open_database(settings.database)
+        self.database: Database = open_database(settings.location)
+        self.clock = self.database.clock(clock or SystemClock())
 
     @cached_property
     def vault(self) -> Vault:

@@ -5,24 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from socialstrike.exceptions import InvalidInput
 
 
 class Settings(BaseSettings):
     """Where things are and how patient the publisher is. All durations are in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="SOCIALSTRIKE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        # An empty variable is one that is not set: an empty home would be the current folder.
+        env_prefix="SOCIALSTRIKE_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+    )
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("socialstrike", appauthor=False)),
         description="The folder of the database, the key file and the media.",
     )
     key_file: Path | None = Field(None, description="The key file, if not the one in the home.")
+    database_url: SecretStr | None = Field(
+        None,
+        description="A PostgreSQL database instead of the SQLite file, for several machines:"
+        " postgresql://user:password@host/database.",
+    )
+    database_url_file: Path | None = Field(
+        None, description="A file that holds that URL, so that no password is in the environment."
+    )
     workers: int = Field(32, ge=1, le=512, description="Deliveries in flight at once, at most.")
     connect_timeout: float = Field(5.0, gt=0, le=60)
     read_timeout: float = Field(20.0, gt=0, le=120)
-    lease: float = Field(120.0, ge=5, description="How long a claim holds without an answer.")
+    lease: float = Field(30.0, ge=1, description="How long a claim holds without an answer.")
     settle: float | None = Field(
         None,
         ge=0.1,
@@ -38,8 +54,26 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> Path:
-        """The SQLite file."""
+        """The SQLite file, where no other database is named."""
         return self.home / "socialstrike.db"
+
+    @property
+    def location(self) -> Path | str:
+        """The database in use: the SQLite file, or the URL of a server's.
+
+        Raises InvalidInput where the file that should hold the URL cannot be read.
+        """
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        if self.database_url_file is None:
+            return self.database
+        try:
+            return self.database_url_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise InvalidInput(
+                f"the database URL cannot be read from {self.database_url_file}, which"
+                " SOCIALSTRIKE_DATABASE_URL_FILE names"
+            ) from None
 
     @property
     def key(self) -> Path:

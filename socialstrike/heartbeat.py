@@ -48,6 +48,23 @@ def end(session: Session, scheduler: str, now: datetime) -> None:
     audit.append(session, now, "scheduler.ended", scheduler)
 
 
+def others(session: Session, me: str, now: datetime, *, lease: float) -> list[str]:
+    """The other schedulers that may still be at work: not ended, and heard of within ``lease``.
+
+    One that was silent for longer may be frozen. It must not send when it wakes: its claims'
+    leases have ended too, and the ticket is refused.
+    """
+    return list(
+        session.scalars(
+            select(Scheduler.id).where(
+                Scheduler.id != me,
+                Scheduler.ended_at.is_(None),
+                Scheduler.heartbeat_at >= now - timedelta(seconds=lease),
+            )
+        )
+    )
+
+
 def alive(session: Session, now: datetime) -> list[Beat]:
     """The schedulers that have not ended and whose heartbeat is recent, newest first."""
     rows = session.scalars(

@@ -1,6 +1,8 @@
-"""The home's own copy of each picture: what was approved at import is what goes out.
+"""The pictures: what was approved at import is what goes out, from whichever machine.
 
-Files are named by their SHA-256, so the same picture is kept once and a changed one is noticed.
+They are kept in the database, named by their SHA-256, so the same picture is kept once, a changed
+one is noticed, and a backup has them all. The client libraries want files: the home's media folder
+is a cache of those.
 """
 
 from __future__ import annotations
@@ -12,6 +14,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from socialstrike.db.models import Picture
 from socialstrike.drafts import DraftMedia
 from socialstrike.exceptions import InvalidInput, SocialstrikeError
 from socialstrike.platforms.base import Media
@@ -21,42 +27,59 @@ class MediaDamaged(SocialstrikeError):  # noqa: N818  (named as in exceptions.py
     """A picture kept in the home is missing or was changed; import its post again."""
 
 
-def keep(folder: Path, pictures: Iterable[DraftMedia]) -> None:
-    """Copy the pictures into ``folder``, durably; those that are there already are left.
+def keep(session: Session, pictures: Iterable[DraftMedia]) -> None:
+    """Store the pictures that are not stored yet.
 
-    Raises InvalidInput where one changed since it was read, or where nothing can be written.
+    Raises InvalidInput where one changed since it was read, or cannot be read any more.
     """
     for picture in pictures:
-        kept = folder / picture.sha256
-        if kept.exists():
+        if session.scalar(select(Picture.sha256).where(Picture.sha256 == picture.sha256)):
             continue
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             content = picture.path.read_bytes()
-            if hashlib.sha256(content).hexdigest() != picture.sha256:
-                raise InvalidInput(f"{picture.path} changed while it was imported; import again")
-            _write(kept, content)
         except OSError as error:
-            raise InvalidInput(f"{picture.path} cannot be kept: {error.strerror}") from None
+            raise InvalidInput(f"{picture.path} cannot be read: {error.strerror}") from None
+        if hashlib.sha256(content).hexdigest() != picture.sha256:
+            raise InvalidInput(f"{picture.path} changed while it was imported; import again")
+        session.add(Picture(sha256=picture.sha256, content=content))
+        session.flush()
 
 
-def load(folder: Path, stored: Iterable[Mapping[str, Any]]) -> tuple[Media, ...]:
-    """The pictures of a post, as they were at import. Raises MediaDamaged."""
-    return tuple(_one(folder, picture) for picture in stored)
+def load(session: Session, folder: Path, stored: Iterable[Mapping[str, Any]]) -> tuple[Media, ...]:
+    """The pictures of a post as files in ``folder``, as they were at import.
 
-
-def _one(folder: Path, picture: Mapping[str, Any]) -> Media:
-    kept = folder / picture["sha256"]
-    try:
-        same = hashlib.sha256(kept.read_bytes()).hexdigest() == picture["sha256"]
-    except OSError:
-        same = False
-    if not same:
-        raise MediaDamaged(
-            f"the picture {picture['name']} is missing from {folder} or was changed there;"
-            " put it back, or cancel the post and import it again"
+    Raises MediaDamaged where the database no longer has one as it was.
+    """
+    return tuple(
+        Media(
+            path=_file(session, folder, picture),
+            mime_type=picture["mime_type"],
+            alt=picture["alt"],
         )
-    return Media(path=kept, mime_type=picture["mime_type"], alt=picture["alt"])
+        for picture in stored
+    )
+
+
+def _file(session: Session, folder: Path, picture: Mapping[str, Any]) -> Path:
+    path = folder / str(picture["sha256"])
+    if _is(path, picture["sha256"]):
+        return path
+    content = session.scalar(select(Picture.content).where(Picture.sha256 == picture["sha256"]))
+    if content is None or hashlib.sha256(content).hexdigest() != picture["sha256"]:
+        raise MediaDamaged(
+            f"the picture {picture['name']} is missing from the database or was changed there;"
+            " cancel the post and import it again"
+        )
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write(path, content)
+    return path
+
+
+def _is(path: Path, sha256: str) -> bool:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    except OSError:
+        return False
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -65,8 +88,6 @@ def _write(path: Path, content: bytes) -> None:
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

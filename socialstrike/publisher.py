@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 #: Between the ticket's commit and the call the machine may have slept; past this many seconds
 #: the claim may be another's, so the attempt is given up unsent.
 _LONGEST_PAUSE = 5.0
+#: For how long an outcome that cannot be written is kept trying, in seconds. After that it is a
+#: doubt, which a look-up settles.
+_PATIENCE = 120.0
 
 
 class Writes(Protocol):
@@ -135,7 +138,8 @@ class Publisher:
         return platforms.get(job.platform)(access, timeout=timeout)
 
     def _payload(self, job: Job) -> Payload:
-        pictures = media.load(self._settings.media, job.media)
+        with self._database.read() as session:
+            pictures = media.load(session, self._settings.media, job.media)
         return Payload(key=job.key, text=job.text, link=job.link, media=pictures)
 
     def _begin(self, job: Job) -> Begun | None:
@@ -224,7 +228,7 @@ class Publisher:
 
     def _settle(self, change: Callable[[Session, datetime], bool]) -> None:
         """Write the outcome down, patiently: a busy or full disk must not turn it into a doubt."""
-        deadline = self._clock.boottime() + self._settings.lease
+        deadline = self._clock.boottime() + _PATIENCE
         pause = 0.1
         while True:
             try:

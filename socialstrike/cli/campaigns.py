@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import ZONE, AsJson, opened
 
-app = typer.Typer(help="The strikes: their day, their hashtag, how late their posts may go out.")
+if TYPE_CHECKING:
+    from socialstrike.drafts import CampaignSpec
+
+app = typer.Typer(
+    help="The strikes: their day, their hashtag, how late their posts may go out.",
+    no_args_is_help=True,
+)
 
 Name = Annotated[str, typer.Argument(help="The campaign's name.")]
 
@@ -74,15 +80,10 @@ def set_(
 ) -> None:
     """Make a campaign, or change one; posts already queued keep their times and texts."""
     from socialstrike import campaigns
-    from socialstrike.drafts import CampaignSpec
     from socialstrike.exceptions import InvalidInput
-    from socialstrike.post_file import check_campaign
 
-    changes: dict[str, Any] = {
-        "timezone": timezone,
-        "hashtag": hashtag,
-        "mention": mention,
-        "link": link,
+    written = {"timezone": timezone, "hashtag": hashtag, "mention": mention, "link": link}
+    lateness = {
         "announcement_lateness": _minutes(announcement_lateness),
         "occupation_lateness": _minutes(occupation_lateness),
     }
@@ -90,23 +91,29 @@ def set_(
         before = campaigns.known(session).get(name)
         if before is None and day is None:
             raise InvalidInput(f"{name} is a new campaign; give its day with --day YYYY-MM-DD")
-        base = before or CampaignSpec(name=name, day=_day(day), timezone=ZONE)
-        given = {field: value for field, value in changes.items() if value is not None}
-        wanted = replace(base, **given)
-        if day is not None:
-            wanted = replace(wanted, day=_day(day))
-        check_campaign(wanted)
+        checked = _checked(name, day or str(before and before.day), written)
+        changes = {field: getattr(checked, field) for field in _given(written)} | _given(lateness)
+        wanted = replace(before or checked, day=checked.day, **changes)
         campaigns.store(session, wanted, now=house.clock.now(), actor=house.actor)
     output.line(f"{name}: {'changed' if before else 'added'}, the strike is on {wanted.day}.")
 
 
-def _day(text: str | None) -> Any:
-    from datetime import date
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    """What was written on the line; an empty text is written, and takes a field away."""
+    return {field: value for field, value in values.items() if value is not None}
 
-    try:
-        return date.fromisoformat(text or "")
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day; write it like 2020-01-24") from None
+
+def _checked(name: str, day: str, written: dict[str, str | None]) -> CampaignSpec:
+    """The campaign as a file would say it, by the file's own rules. Raises InvalidFile."""
+    from socialstrike.post_file import head
+    from socialstrike.post_file.nodes import Fields, Report, Scalar, refuse
+
+    values = {"name": name, "day": day, **_given(written)}
+    report = Report("campaigns set")
+    spec = head.campaign(Fields({k: Scalar(v, empty=not v) for k, v in values.items()}), report)
+    refuse([report])
+    assert spec is not None  # or the report would hold an error
+    return spec
 
 
 def _minutes(count: int | None) -> timedelta | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,8 @@ from socialstrike import __version__
 from socialstrike.cli import output
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from socialstrike.app import App
 
 #: The zone of times that carry none and belong to no campaign.
@@ -45,9 +47,10 @@ def _version(wanted: bool) -> None:
 def root(
     context: typer.Context,
     home: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--home",
+            metavar="DIR",
             help="The folder of the database, the key and the pictures"
             " (or SOCIALSTRIKE_HOME; your data folder by default).",
         ),
@@ -64,7 +67,9 @@ def root(
     Exit codes: 0 done; 1 it ran and something failed; 2 wrong usage or input, nothing changed;
     3 done, but something needs a person; 4 verification failed.
     """
-    context.obj = Options(home, verbose)
+    if home is not None and not home.strip():
+        raise typer.BadParameter("--home is empty; name a folder, or leave it out")
+    context.obj = Options(Path(home) if home else None, verbose)
 
 
 @contextmanager
@@ -74,8 +79,25 @@ def opened(context: typer.Context, level: int = logging.WARNING, **given: Any) -
 
     options: Options = context.obj
     app.log_to_stderr(logging.DEBUG if options.verbose else level)
-    with app.App(app.settings(home=options.home, **given)) as house:
+    settings = app.settings(home=options.home, **given)
+    new = settings.location == settings.database and not settings.database.exists()
+    with app.App(settings) as house:
+        if new:
+            output.note(f"A new home: {settings.home.absolute()}")
         yield house
+
+
+class _DryRunError(Exception):
+    """Ends a dry run's transaction without a commit."""
+
+
+@contextmanager
+def writing(house: App, *, dry_run: bool) -> Iterator[Session]:
+    """A session that writes; a dry run's is taken back, after it met every refusal."""
+    with suppress(_DryRunError), house.database.write() as session:
+        yield session
+        if dry_run:
+            raise _DryRunError
 
 
 def moment(text: str | None) -> datetime | None:

@@ -21,18 +21,20 @@ def upgrade(context: typer.Context) -> None:
     from socialstrike import app as house
     from socialstrike.db import migrate
     from socialstrike.db.session import Database
+    from socialstrike.exceptions import DatabaseOutdated
 
     options: Options = context.obj
-    settings = house.settings(home=options.home)
-    if not settings.database.exists():
-        migrate.open_database(settings.database).dispose()
-        output.line(f"A new database: {settings.database}")
-        return
-    database = Database(settings.database)
+    path = house.settings(home=options.home).database
+    new = not path.exists()
     try:
-        before, after = migrate.upgrade(database)
-    finally:
-        database.dispose()
-    output.line(
-        f"The tables are at {after} already." if before == after else f"From {before} to {after}."
-    )
+        migrate.open_database(path).dispose()
+    except DatabaseOutdated:
+        database = Database(path)
+        try:
+            before, after = migrate.upgrade(database)
+        finally:
+            database.dispose()
+        output.line(f"The tables went from {before} to {after}.")
+    else:
+        now = migrate.known_versions()[-1]
+        output.line(f"A new database: {path}" if new else f"The tables are at {now} already.")

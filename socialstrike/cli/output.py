@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -48,12 +49,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
     from rich.text import Text
 
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        shown.add_column(column, overflow="fold")
-    for row in rows:
+    cells = [[printable(_short(cell)) for cell in row] for row in rows]
+    for number, column in enumerate(columns):
+        # On a narrow terminal sentences give way, names and states stay whole.
+        words = any(" " in row[number] for row in cells)
+        shown.add_column(column, overflow="fold", no_wrap=not words)
+    for row in cells:
         # Text, not str: rich would read markup into somebody's words.
-        shown.add_row(*(Text(printable(_short(cell))) for cell in row))
-    if shown.row_count:
+        shown.add_row(*map(Text, row))
+    if cells:
         console().print(shown)
     else:
         line(empty)
@@ -67,9 +71,21 @@ def console() -> Console:
     return Console(file=sys.stdout, width=wide, markup=False, highlight=False)
 
 
+@contextmanager
+def busy(text: str) -> Iterator[None]:
+    """Say on a terminal that something goes on; nothing is written elsewhere."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(printable(text)):
+        yield
+
+
 def when(moment: datetime | None) -> str:
     """A moment for people, in the zone it carries."""
-    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S")
+    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def _short(cell: object) -> str:
@@ -89,8 +105,5 @@ def _plain(value: object) -> str:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    # A terminal in an old encoding must not stop a strike: what it cannot show becomes "?".
-    encoding = stream.encoding or "utf-8"
-    clean = printable(text).encode(encoding, errors="replace").decode(encoding)
-    stream.write(f"{clean}\n")
+    stream.write(f"{printable(text)}\n")
     stream.flush()

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 import typer
 
 from socialstrike.cli import output
-from socialstrike.cli.context import ZONE, Account, AsJson, Campaign, DryRun, moment, opened
+from socialstrike.cli.context import Account, AsJson, Campaign, DryRun, moment, opened, writing
 
-app = typer.Typer(help="The posts of a strike: queue them, list them, cancel them.")
+if TYPE_CHECKING:
+    from socialstrike.drafts import Draft
+
+app = typer.Typer(
+    help="The posts of a strike: queue them, list them, cancel them.", no_args_is_help=True
+)
 
 Ids = Annotated[list[int], typer.Argument(help="Deliveries, by the id that 'posts list' shows.")]
 Kind = Literal["announcement", "occupation"]
+#: Of what would be queued so many lines are shown; nobody reads more.
+_MOST = 200
 _NOTHING = "Nothing queued; see: socialstrike posts import --help"
 
 
@@ -48,7 +57,10 @@ def add(
     """Queue one post for one or more accounts."""
     from socialstrike import accounts, campaigns, post_file
 
-    descriptions = [*(alt or []), *([""] * len(media or []))]
+    pictures, described = media or [], alt or []
+    if len(described) > len(pictures):
+        raise typer.BadParameter("there are more --alt than --media; give each picture one")
+    described = [*described, *([""] * (len(pictures) - len(described)))]
     with opened(context) as house:
         with house.database.read() as session:
             spec = campaigns.spec(campaigns.get(session, campaign)) if campaign else None
@@ -58,14 +70,19 @@ def add(
             at=at,
             to=to,
             kind=kind,
-            media=list(zip(media or [], descriptions, strict=False)),
+            media=list(zip(pictures, described, strict=True)),
             link=link,
             campaign=spec,
             accounts=known,
             now=house.clock.now(),
             late=late,
         )
-        result = _queue(house, [(spec, [draft])], [], dry_run)
+        warnings = [
+            f"{path.name} has no description; give one with --alt"
+            for path, words in zip(pictures, described, strict=True)
+            if not words.strip()
+        ]
+        result = _queue(house, [(spec, [draft])], warnings, dry_run)
     _report(result, as_json)
 
 
@@ -91,8 +108,6 @@ def import_(
     with opened(context) as house:
         with house.database.read() as session:
             known, specs = accounts.usable(session), campaigns.known(session)
-            if campaign:
-                campaigns.get(session, campaign)
         read = post_file.read(
             files,
             campaigns=specs.get,
@@ -137,6 +152,7 @@ def list_(
         until=moment(until),
     )
     with opened(context) as house, house.database.read() as session:
+        _exist(session, campaign, account)
         rows = list(queue.deliveries(session, wanted))
     if as_json:
         output.as_json(rows)
@@ -155,8 +171,10 @@ def list_(
             )
             for row in rows
         ),
-        empty=_NOTHING,
+        empty=_NOTHING if wanted == queue.Filter() else "Nothing in the queue fits.",
     )
+    if any(row["error"] for row in rows):
+        output.line("What went wrong with one: socialstrike posts show ID")
 
 
 @app.command()
@@ -204,14 +222,13 @@ def cancel(
     filters = {"campaign": campaign, "account": account, "post": post}
     if bool(ids) == any(value is not None for value in filters.values()):
         raise typer.BadParameter("name deliveries by id, or a --campaign, --account or --post")
-    with opened(context) as house, house.database.write() as session:
+    with opened(context) as house, writing(house, dry_run=dry_run) as session:
+        _exist(session, campaign, account)
         if not ids:
             wanted = queue.Filter(state=State.SCHEDULED, **filters)  # type: ignore[arg-type]
             ids = [row["id"] for row in queue.deliveries(session, wanted)]
-        count = len(queue.select_ids(session, ids))
-        if not dry_run:
-            count = queue.cancel(session, ids, now=house.clock.now(), actor=house.actor)
-    output.line(f"{_many(count, 'delivery')} {'would be' if dry_run else ''} cancelled.")
+        count = queue.cancel(session, ids, now=house.clock.now(), actor=house.actor)
+    output.line(f"{_many(count, 'delivery')}{' would be' if dry_run else ''} cancelled.")
 
 
 @app.command()
@@ -243,35 +260,61 @@ def resolve(
     )
 
 
+def _exist(session: Any, campaign: str | None, account: str | None) -> None:
+    """Raise NotFound for a name that nothing here has: an empty list would hide the slip."""
+    from socialstrike import accounts, campaigns
+
+    if campaign is not None:
+        campaigns.get(session, campaign)
+    if account is not None:
+        accounts.get(session, account)
+
+
 def _queue(house: Any, packs: Any, warnings: Any, dry_run: bool) -> dict[str, Any]:
-    """Store what was read, all or nothing; what it came to, for people and for --json."""
+    """Store what was read, all or nothing; what it came to, for people and for --json.
+
+    A dry run does the same and takes it back, so that it meets every refusal.
+    """
     from socialstrike import campaigns, media, queue
 
     for warning in warnings:
         output.warning(str(warning))
     total = queue.Enqueued()
-    if not dry_run:
-        for _, drafts in packs:
-            media.keep(house.settings.media, (m for draft in drafts for m in draft.media))
-        now = house.clock.now()
-        with house.database.write() as session:
-            for spec, drafts in packs:
-                campaign = spec and campaigns.store(session, spec, now=now, actor=house.actor)
-                total += queue.enqueue(session, drafts, campaign, now=now, actor=house.actor)
-    deliveries = [delivery for _, drafts in packs for d in drafts for delivery in d.deliveries]
+    now = house.clock.now()
+    with output.busy("Queueing the posts"), writing(house, dry_run=dry_run) as session:
+        for spec, drafts in packs:
+            media.keep(session, (picture for draft in drafts for picture in draft.media))
+            campaign = spec and campaigns.store(session, spec, now=now, actor=house.actor)
+            total += queue.enqueue(session, drafts, campaign, now=now, actor=house.actor)
+    planned = _planned(draft for _, drafts in packs for draft in drafts)
     return {
         "dry_run": dry_run,
         "posts": sum(len(drafts) for _, drafts in packs),
-        "deliveries": len(deliveries),
+        "deliveries": len(planned),
         "new_posts": total.posts,
         "new_deliveries": total.deliveries,
         "known_deliveries": total.known_deliveries,
-        "ids": list(total.ids),
-        "first_due_at": min((d.due_at for d in deliveries), default=None),
-        "last_due_at": max((d.due_at for d in deliveries), default=None),
-        "accounts": sorted({d.account for d in deliveries}),
+        "ids": [] if dry_run else list(total.ids),
+        "first_due_at": planned[0]["due_at"] if planned else None,
+        "last_due_at": planned[-1]["due_at"] if planned else None,
+        "accounts": sorted({row["account"] for row in planned}),
         "warnings": [str(warning) for warning in warnings],
+        **({"planned": planned} if dry_run else {}),
     }
+
+
+def _planned(drafts: Iterable[Draft]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = [
+        {
+            "due_at": delivery.due_at.astimezone(ZoneInfo(delivery.timezone)),
+            "account": delivery.account,
+            "kind": draft.kind,
+            "text": delivery.text,
+        }
+        for draft in drafts
+        for delivery in draft.deliveries
+    ]
+    return sorted(rows, key=lambda row: row["due_at"])
 
 
 def _report(result: dict[str, Any], as_json: bool) -> None:
@@ -279,19 +322,27 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
         output.as_json(result)
         return
     over = f"over {_many(len(result['accounts']), 'account')}"
+    known = result["known_deliveries"]
+    already = f"; {_many(known, 'delivery')} were queued before" if known else ""
     if result["dry_run"]:
+        shown = result["planned"][:_MOST]
+        output.table(
+            ("due", "account", "kind", "text"),
+            ((r["due_at"], r["account"], r["kind"], _shortened(r["text"])) for r in shown),
+            empty="",
+        )
+        if more := len(result["planned"]) - len(shown):
+            output.line(f"... and {_many(more, 'delivery')} more; --json shows them all")
         output.line(
-            f"Would queue {_many(result['posts'], 'post')} as"
-            f" {_many(result['deliveries'], 'delivery')} {over}. Nothing was changed."
+            f"Would queue {_many(result['new_posts'], 'post')} as"
+            f" {_many(result['new_deliveries'], 'delivery')} {over}{already}. Nothing was changed."
         )
     elif not result["new_deliveries"]:
         output.line(
-            f"Nothing new: {_many(result['known_deliveries'], 'delivery')} of it in the queue"
-            " already."
+            f"Nothing new: {_many(known, 'delivery')} were queued before; see: socialstrike posts"
+            " list"
         )
     else:
-        known = result["known_deliveries"]
-        already = f"; {known} were there already" if known else ""
         output.line(
             f"Queued {_many(result['new_posts'], 'post')} as"
             f" {_many(result['new_deliveries'], 'delivery')} {over}{already}."

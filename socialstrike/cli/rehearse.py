@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -49,9 +50,8 @@ def rehearse(
 
     options: Options = context.obj
     app.log_to_stderr(10 if options.verbose else 40)
-    home = options.home or Path(tempfile.mkdtemp(prefix="socialstrike-rehearsal-"))
     seconds = _seconds(duration)
-    with rehearsal.Rehearsal(files, duration=seconds, home=home) as day:
+    with _folder(options) as home, rehearsal.Rehearsal(files, duration=seconds, home=home) as day:
         for name in day.guessed:
             output.warning(
                 f"the file does not say which platform {name} is on; guessed from its name"
@@ -62,12 +62,18 @@ def rehearse(
                 output.warning(str(warning))
         if not as_json:
             output.line(f"Sandbox: {day.sandbox} - nothing is sent to the real platforms.")
+        rows: list[dict[str, Any]] = []
         with _shown_live(quiet=as_json) as progress:
-            report = day.run(progress)
+
+            def seen(now: list[dict[str, Any]]) -> None:
+                rows[:] = now
+                progress(now)
+
+            report = day.run(seen)
         if as_json:
             output.as_json(_plain(report))
         else:
-            _tell(report)
+            _tell(report, rows)
             if sys.stdin.isatty() and sys.stdout.isatty():
                 output.line(f"Look at the timelines: {report.sandbox}  (Enter ends)")
                 sys.stdin.readline()
@@ -78,15 +84,39 @@ def rehearse(
 
 
 def sandbox(
-    port: Annotated[int, typer.Option("--port", help="0 takes a free one.")] = 8765,
+    port: Annotated[
+        int, typer.Option("--port", help="0 takes a free one.", min=0, max=65535)
+    ] = 8765,
     strict: Annotated[
         bool, typer.Option("--strict", help="Accept only accounts registered by an HTTP call.")
     ] = False,
 ) -> None:
     """Run the local platforms until Ctrl-C: / shows the timelines, /sandbox/posts the posts."""
+    from socialstrike.exceptions import InvalidInput
     from socialstrike.sandbox import server
 
-    server.serve(_announce, port=port, strict=strict)
+    try:
+        server.serve(_announce, port=port, strict=strict)
+    except OSError as error:
+        raise InvalidInput(
+            f"port {port} cannot be used ({error.strerror}); take a free one with: --port 0"
+        ) from None
+
+
+@contextmanager
+def _folder(options: Options) -> Iterator[Path]:
+    """The rehearsal's home: the one asked for, or a new one, gone again if it was of no use."""
+    from socialstrike.exceptions import SocialstrikeError
+
+    if options.home is not None:
+        yield options.home
+        return
+    made = Path(tempfile.mkdtemp(prefix="socialstrike-rehearsal-"))
+    try:
+        yield made
+    except SocialstrikeError:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
 
 
 def _announce(base_url: str) -> None:
@@ -151,12 +181,11 @@ def _board(rows: list[dict[str, Any]]) -> Table:
     return board
 
 
-def _tell(report: Report) -> None:
+def _tell(report: Report, rows: list[dict[str, Any]]) -> None:
     output.line("")
     output.table(
         (
             "account",
-            "platform",
             "planned",
             "published",
             "failed",
@@ -169,7 +198,6 @@ def _tell(report: Report) -> None:
         (
             (
                 a.account,
-                a.platform,
                 a.planned,
                 a.published,
                 a.failed,
@@ -184,16 +212,22 @@ def _tell(report: Report) -> None:
         empty="",
     )
     output.line("")
+    for row in rows:
+        if row["state"] != "published":
+            text = " ".join(row["text"].split())[:40]
+            output.line(f"{row['account']}: {text}: {row['state']}, {row['error'] or 'not sent'}")
     planned = sum(a.planned for a in report.accounts)
     published = sum(a.published for a in report.accounts)
     output.line(
         f"{published} of {planned} published over {len(report.accounts)} accounts in"
         f" {report.seconds:.0f} s; the sandbox saw {report.seen}."
     )
+    if report.seen != published:
+        output.line("The two counts differ: what the sandbox saw is what went out.")
     if report.audit.ok:
         output.line(f"Audit log: {report.audit.entries} entries, verified.")
     output.line(f"Timelines: {report.timelines}")
-    output.line(f"The rehearsal's home: {report.home}  (try: socialstrike audit list --home …)")
+    output.line(f"The rehearsal's log: socialstrike audit list --home {report.home}")
 
 
 def _late(seconds: float | None) -> str:

@@ -47,9 +47,9 @@ def run(
         with house.database.read() as session:
             counts = queue.counts(session)
             waiting = _needs(session, house.clock.now(), counts)
-    output.line(_tally(counts))
+    _tell(counts)
     for need in waiting:
-        output.line(need)
+        output.line(f"! {need}")
     if until_idle and counts.get("failed"):
         raise typer.Exit(1)
     if until_idle and waiting:
@@ -87,9 +87,9 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
             }
         )
     else:
-        output.line(_tally(counts))
+        _tell(counts)
         if upcoming is not None:
-            output.line(f"Next due: {output.when(upcoming)} UTC.")
+            output.line(f"Next due: {output.when(upcoming)}.")
         for beat in beats:
             output.line(f"Scheduler: alive, process {beat.pid} on {beat.host}.")
         if not beats:
@@ -160,7 +160,7 @@ def _needs(
     for account in accounts.every(session):
         if account.paused_at is not None and account.forgotten_at is None:
             needs.append(
-                f"{account.name} is paused: {account.pause_reason} When it is mended:"
+                f"{account.name} is paused ({account.pause_reason}); to go on:"
                 f" socialstrike accounts resume {account.name}"
             )
     halt = queue.stopped(session)
@@ -172,6 +172,8 @@ def _needs(
     return needs
 
 
-def _tally(counts: dict[str, int]) -> str:
+def _tell(counts: dict[str, int]) -> None:
     told = ", ".join(f"{count} {state}" for state, count in counts.items())
-    return f"Deliveries: {told}." if told else "Nothing is queued."
+    output.line(f"Deliveries: {told}." if told else "Nothing is queued.")
+    if counts.get("failed"):
+        output.line("What failed: socialstrike posts list --state failed")

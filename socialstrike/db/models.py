@@ -114,6 +114,15 @@ class Post(Base):
     __table_args__ = (CheckConstraint("kind IN ('announcement', 'occupation')", name="kind"),)
 
 
+class Picture(Base):
+    """A picture as it was at import, kept here so that every machine has it and a backup too."""
+
+    __tablename__ = "pictures"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class Delivery(Base):
     """One post to one account at one due time: the queue's row.
 

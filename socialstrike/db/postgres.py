@@ -8,6 +8,8 @@ lock is taken last, just before the commit, and held for one statement.
 from __future__ import annotations
 
 import contextlib
+import math
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -17,6 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
+from socialstrike.clock import Clock
 from socialstrike.exceptions import (
     DatabaseError,
     DatabaseFull,
@@ -29,6 +32,9 @@ from socialstrike.exceptions import (
 #: The number is arbitrary, and the product's alone in a database of its own.
 _APPEND_LOCK = 0x736F6369616C
 _CHANNEL = "socialstrike"
+
+#: The server's clock is read anew after this long, in seconds.
+_REREAD = 5.0
 
 
 class Watch:
@@ -65,6 +71,41 @@ class Watch:
         connection = psycopg.connect(*arguments, **named, autocommit=True, connect_timeout=5)
         connection.execute(f"LISTEN {_CHANNEL}")
         return connection
+
+
+class ServerClock:
+    """The server's wall clock: machines whose own clocks differ must agree on what is due.
+
+    It is read every few seconds and carried on by the boot clock in between, so that a step of
+    this machine's wall clock does not matter at all.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._read_at = -math.inf
+        self._offset = 0.0
+
+    def now(self) -> datetime:
+        """The server's time, aware, in UTC; while it is away, as it was last known."""
+        boottime = self._clock.boottime()
+        if boottime - self._read_at > _REREAD:
+            self._read(boottime)
+        return datetime.fromtimestamp(self.boottime() + self._offset, UTC)
+
+    def boottime(self) -> float:
+        """This machine's boot clock, in seconds."""
+        return self._clock.boottime()
+
+    def _read(self, boottime: float) -> None:
+        if self._read_at == -math.inf:
+            self._offset = self._clock.now().timestamp() - boottime
+        self._read_at = boottime  # whether it answers or not: not again at once
+        with contextlib.suppress(DatabaseError), self._engine.connect() as connection:
+            moment = connection.scalar(text("SELECT clock_timestamp()"))
+            if moment is not None:
+                # The answer was on its way for half of the time that asking took.
+                self._offset = moment.timestamp() - (boottime + self._clock.boottime()) / 2
 
 
 def make_engine(url: str, *, busy_timeout: float) -> Engine:
@@ -130,6 +171,11 @@ def serialise(session: Session) -> None:
 def announce(session: Session) -> None:
     """Tell every Watch, at the commit, that something changed."""
     session.execute(text(f"NOTIFY {_CHANNEL}"))
+
+
+def clock(engine: Engine, clock: Clock) -> Clock:
+    """The server's."""
+    return ServerClock(engine, clock)
 
 
 def scrub(engine: Engine) -> None:

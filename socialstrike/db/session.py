@@ -12,6 +12,8 @@ from sqlalchemy import CursorResult, Update, event, inspect, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.orm import Session
 
+from socialstrike.clock import Clock
+
 #: How long a statement waits for another process's write, in seconds.
 BUSY_TIMEOUT = 10.0
 
@@ -116,6 +118,11 @@ class Database:
         """Something that tells cheaply whether anyone else has committed."""
         watch: Watch = self._kind.Watch(self.engine)
         return watch
+
+    def clock(self, clock: Clock) -> Clock:
+        """The clock that everyone on this database goes by: this machine's, or the server's."""
+        found: Clock = self._kind.clock(self.engine, clock)
+        return found
 
     def scrub(self) -> None:
         """Leave no trace of the credentials that were deleted."""

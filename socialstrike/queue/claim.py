@@ -68,37 +68,31 @@ def claim(session: Session, *, now: datetime, owner: str, lease: float, most: in
     """
     if most < 1 or _is_stopped(session):
         return []
-    busy, other = aliased(Delivery), aliased(Delivery)
-    # One index probe per account, so the cost does not grow with the queue behind it.
-    earliest = (
-        select(other.id)
-        .where(
-            other.account_id == Account.id,
-            other.state == State.SCHEDULED,
-            other.next_at <= now,
-            other.late_after >= now,
-        )
-        .order_by(other.next_at, other.id)
-        .limit(1)
-        .correlate(Account)
-        .scalar_subquery()
+    busy = aliased(Delivery)
+    waiting = select(Delivery).where(
+        Delivery.account_id == Account.id,
+        Delivery.state == State.SCHEDULED,
+        Delivery.next_at <= now,
+        Delivery.late_after >= now,
     )
-    free = (
-        select(earliest.label("id"))
+    # Index probes per account, so the cost does not grow with the queue behind it.
+    first = waiting.order_by(Delivery.next_at, Delivery.id).limit(1).correlate(Account)
+    earliest = first.with_only_columns(Delivery.id).scalar_subquery()
+    since = first.with_only_columns(Delivery.next_at).scalar_subquery()
+    ids = session.scalars(
+        select(earliest)
         .select_from(Account)
         .where(
             *_may_post(now),
+            earliest.is_not(None),
             ~select(busy.id)
             .where(busy.account_id == Account.id, busy.state == State.PUBLISHING)
             .exists(),
         )
-        .subquery()
-    )
-    ids = session.scalars(
-        select(Delivery.id)
-        .join(free, free.c.id == Delivery.id)
-        .order_by(Delivery.next_at, Delivery.id)
+        .order_by(since)
         .limit(most)
+        # Of several schedulers, each passes over the accounts that another is claiming for.
+        .with_for_update(of=Account, skip_locked=True)
     ).all()
     until = now + timedelta(seconds=lease)
     claimed = []
@@ -115,10 +109,11 @@ def begin(session: Session, job: Job, *, now: datetime, owner: str) -> Begun:
 
     Raises Stale where the claim no longer holds; then nothing may be sent.
     """
-    if _is_stopped(session):
+    # The lock makes a stop wait for the tickets that did not see it, and the other way round.
+    if session.scalar(select(Home.stopped_at).with_for_update(read=True)) is not None:
         raise Stale("the emergency stop is pulled")
     row = session.execute(
-        select(Delivery.attempts, Account.paused_at)
+        select(Delivery.attempts, Delivery.lease_until, Account.paused_at)
         .join(Account, Account.id == Delivery.account_id)
         .where(
             Delivery.id == job.delivery,
@@ -129,6 +124,8 @@ def begin(session: Session, job: Job, *, now: datetime, owner: str) -> Begun:
     ).first()
     if row is None:
         raise Stale("another claim has this delivery")
+    if row.lease_until is None or now > row.lease_until:
+        raise Stale("its lease has ended: this process was held up for too long")
     if row.paused_at is not None:
         raise Stale("its account is paused")
     if now > job.late_after:
@@ -180,19 +177,48 @@ def claim_doubts(
     return load(session, ids)
 
 
+def orphans(session: Session, *, mine: Collection[int], others: Collection[str]) -> list[int]:
+    """The deliveries being published whose claim nobody works on.
+
+    Another scheduler's claim stands while that one shows signs of life.
+    """
+    rows = session.execute(
+        select(Delivery.id, Delivery.claimed_by).where(Delivery.state == State.PUBLISHING)
+    )
+    return [row.id for row in rows if row.id not in mine and row.claimed_by not in others]
+
+
+def extend(session: Session, deliveries: Collection[int], *, until: datetime, owner: str) -> None:
+    """Let the leases of what is in flight run on: its scheduler lives."""
+    affected(
+        session,
+        update(Delivery)
+        .where(
+            Delivery.id.in_(deliveries),
+            Delivery.claimed_by == owner,
+            Delivery.state == State.PUBLISHING,
+        )
+        .values(lease_until=until),
+    )
+
+
 def recover(
-    session: Session, *, now: datetime, actor: str, mine: Collection[int], settle: float
+    session: Session,
+    *,
+    now: datetime,
+    actor: str,
+    mine: Collection[int],
+    others: Collection[str],
+    settle: float,
 ) -> tuple[int, int]:
     """Deal with claims that nobody works on any more; return how many went back, how many doubt.
 
-    ``mine`` are the deliveries in flight here. A home has one scheduler at a time (its lock says
-    so), hence everything else that is publishing belongs to one that died. Where the ticket was
-    written the call may have left: that is a doubt, looked up ``settle`` seconds after the
-    ticket, never sent again blindly.
+    ``mine`` are the deliveries in flight here, ``others`` the other schedulers that live. Where
+    the ticket was written the call may have left: that is a doubt, looked up ``settle`` seconds
+    after the ticket, never sent again blindly.
     """
-    ids = session.scalars(select(Delivery.id).where(Delivery.state == State.PUBLISHING)).all()
     back = doubts = 0
-    for job in load(session, [delivery for delivery in ids if delivery not in mine]):
+    for job in load(session, orphans(session, mine=mine, others=others)):
         ticket = session.execute(
             select(Attempt).where(
                 Attempt.delivery_id == job.delivery,

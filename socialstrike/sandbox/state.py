@@ -73,6 +73,7 @@ class Account:
     limit: int | None
     credentials: dict[str, str] = field(default_factory=dict, repr=False)
     provisional: bool = False
+    forgotten: bool = False
     posts: list[Post] = field(default_factory=list, repr=False)
     contents: dict[tuple[object, ...], Post] = field(default_factory=dict, repr=False)
     window_ends: datetime | None = None
@@ -119,6 +120,8 @@ class Sandbox:
 
     def reset(self) -> None:
         """Forget everything but the options given at the start."""
+        for account in getattr(self, "accounts", ()):
+            account.forgotten = True
         self.offset = timedelta()
         self.accounts: list[Account] = []
         self.posts: dict[str, Post] = {}
@@ -225,7 +228,9 @@ class Sandbox:
         return media
 
     def add_post(self, account: Account, post: Post) -> None:
-        """Keep one post."""
+        """Keep one post; one that comes late, for an account of before a reset, is forgotten."""
+        if account.forgotten:
+            return
         self.posts[post.id] = post
         account.posts.append(post)
         account.contents[post.content()] = post

@@ -38,6 +38,7 @@ class Strike:
 
     database: Database
     home: Path
+    location: Path | str
     clock: ManualClock = field(default_factory=lambda: ManualClock(NOON))
     vault: Vault = field(default_factory=lambda: Vault(b"k" * 32))
 
@@ -137,8 +138,8 @@ class Strike:
 
 
 @pytest.fixture
-def strike(database: Database, home: Path) -> Strike:
-    return Strike(database, home)
+def strike(database: Database, home: Path, location: Path | str) -> Strike:
+    return Strike(database, home, location)
 
 
 @pytest.fixture

@@ -93,6 +93,7 @@ def test_no_cell_of_the_csv_is_a_formula(log, tmp_path: Path) -> None:
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("statement", "found"),
     [

@@ -97,7 +97,7 @@ def test_a_ticket_needs_the_newest_claim(strike) -> None:
     strike.account("a")
     strike.post("a")
     [old] = strike.claim(owner="one")
-    strike.do(queue.recover, mine=(), settle=1)  # the claim's owner is taken for dead
+    strike.do(queue.recover, mine=(), others=(), settle=1)  # the claim's owner is taken for dead
     [new] = strike.claim(owner="two")
     assert new.fence == old.fence + 1
     with pytest.raises(queue.Stale, match="another claim"):
@@ -110,14 +110,39 @@ def test_a_ticket_needs_the_newest_claim(strike) -> None:
 def test_a_ticket_is_refused_for_a_paused_account_or_past_the_limit(strike) -> None:
     strike.account("a")
     strike.account("b")
-    strike.post("a", "b", limit=timedelta(minutes=1))
+    strike.post("a", "b", limit=timedelta(seconds=30))
     one, two = strike.claim()
     _account(strike, one.account, accounts.pause, "paused meanwhile")
     with pytest.raises(queue.Stale, match="paused"):
         strike.begin(one)
-    strike.clock.advance(61)
+    strike.clock.advance(31)
     with pytest.raises(queue.Stale, match="lateness limit"):
         strike.begin(two)
+
+
+def test_a_ticket_is_refused_once_the_lease_has_ended_unless_it_was_extended(strike) -> None:
+    strike.account("a")
+    strike.account("b")
+    strike.post("a", "b")
+    held_up, alive = strike.claim(lease=30)
+    strike.clock.advance(29)
+    with strike.database.write() as session:
+        until = strike.now + timedelta(seconds=30)
+        queue.extend(session, [alive.delivery], until=until, owner="one")
+        queue.extend(session, [held_up.delivery], until=until, owner="someone else")
+    strike.clock.advance(2)
+    assert strike.begin(alive).number == 1
+    with pytest.raises(queue.Stale, match="lease has ended"):
+        strike.begin(held_up)
+
+
+def test_the_claim_of_another_scheduler_that_lives_is_left_alone(strike) -> None:
+    strike.account("a")
+    [delivery] = strike.post("a")
+    strike.claim(owner="two")
+    assert strike.do(queue.recover, mine=(), others=["two"], settle=60) == (0, 0)
+    assert strike.state(delivery) == "publishing"
+    assert strike.do(queue.recover, mine=(), others=[], settle=60) == (1, 0)
 
 
 def test_the_database_itself_refuses_two_in_flight_on_one_account(strike) -> None:
@@ -132,7 +157,7 @@ def test_a_claim_without_a_ticket_goes_back_to_the_queue(strike) -> None:
     strike.account("a")
     [delivery] = strike.post("a")
     strike.claim()
-    assert strike.do(queue.recover, mine=(), settle=60) == (1, 0)
+    assert strike.do(queue.recover, mine=(), others=(), settle=60) == (1, 0)
     assert strike.state(delivery) == "scheduled"
     assert len(strike.claim()) == 1
 
@@ -144,7 +169,7 @@ def test_a_claim_with_a_ticket_is_a_doubt_that_waits_for_the_settling_time(strik
     ticket = strike.begin(job)
     strike.clock.advance(10)
 
-    assert strike.do(queue.recover, mine=(), settle=60) == (0, 1)
+    assert strike.do(queue.recover, mine=(), others=(), settle=60) == (0, 1)
     assert strike.state(delivery) == "uncertain"
     assert strike.row(delivery).next_at == ticket.at + timedelta(seconds=60)
     assert strike.claim() == []
@@ -161,7 +186,7 @@ def test_what_is_in_flight_here_is_not_recovered(strike) -> None:
     strike.account("a")
     [delivery] = strike.post("a")
     strike.claim()
-    assert strike.do(queue.recover, mine={delivery}, settle=60) == (0, 0)
+    assert strike.do(queue.recover, mine={delivery}, others=(), settle=60) == (0, 0)
     assert strike.state(delivery) == "publishing"
 
 

@@ -16,8 +16,10 @@ from socialstrike.db.writer import Writer
 from socialstrike.exceptions import DatabaseLocked
 
 NOW = datetime(2020, 1, 24, tzinfo=UTC)
+sqlite_only = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 
 
+@sqlite_only
 def test_the_file_is_opened_for_durability(database: Database) -> None:
     with database.read() as session:
         pragmas = {
@@ -54,6 +56,7 @@ def test_an_error_leaves_nothing_of_its_transaction(database: Database) -> None:
         assert list(audit.entries(session)) == []
 
 
+@sqlite_only
 def test_a_database_that_stays_locked_is_said_to_be_busy(database: Database) -> None:
     impatient = Database(database.path, busy_timeout=0.1)
     with database.write(), pytest.raises(DatabaseLocked, match="try again"), impatient.write():
@@ -61,6 +64,7 @@ def test_a_database_that_stays_locked_is_said_to_be_busy(database: Database) -> 
     impatient.dispose()
 
 
+@sqlite_only
 def test_readers_are_not_in_the_way_of_a_writer(database: Database) -> None:
     with database.read() as reading:
         before = reading.scalars(select(Scheduler.id)).all()
@@ -85,6 +89,7 @@ def test_four_writers_at_once_all_get_through(database: Database) -> None:
     assert verdict.entries == 100
 
 
+@sqlite_only
 def test_the_watch_notices_another_process_and_only_once(database: Database) -> None:
     watch = database.watch()
     try:
@@ -100,6 +105,7 @@ def test_the_watch_notices_another_process_and_only_once(database: Database) -> 
         watch.close()
 
 
+@sqlite_only
 def test_scrubbing_leaves_no_deleted_bytes_in_the_file_or_its_log(database: Database) -> None:
     secret = "jeton-a-oublier-" * 50
     with database.write() as session:
@@ -111,6 +117,7 @@ def test_scrubbing_leaves_no_deleted_bytes_in_the_file_or_its_log(database: Data
     assert not _on_disk(database, b"jeton-a-oublier")
 
 
+@sqlite_only
 def test_the_writer_makes_everybodys_changes_durable_in_few_commits(database: Database) -> None:
     commits: list[int] = []
     writer = Writer(database)
@@ -157,6 +164,7 @@ def test_one_change_that_fails_takes_nobody_else_down(database: Database) -> Non
         assert audit.verify(session).entries == 16
 
 
+@sqlite_only
 def test_a_writer_that_cannot_commit_tells_everyone_and_goes_on(database: Database) -> None:
     impatient = Database(database.path, busy_timeout=0.1)
     writer = Writer(impatient)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -75,22 +76,31 @@ def test_what_is_stored_is_committed_to_and_a_change_is_noticed(strike) -> None:
         assert not replace(job, **change).intact()
 
 
-def test_a_picture_is_kept_as_it_was_at_import(tmp_path: Path) -> None:
-    import hashlib
-
+def test_a_picture_is_kept_as_it_was_at_import(strike, tmp_path: Path) -> None:
     source = tmp_path / "pancarte.png"
     source.write_bytes(b"\x89PNG one")
     picture = DraftMedia(
         source, "une pancarte", "image/png", hashlib.sha256(b"\x89PNG one").hexdigest(), 8
     )
-    kept = tmp_path / "media"
-    media.keep(kept, [picture])
+    with strike.database.write() as session:
+        media.keep(session, [picture, picture])
     source.write_bytes(b"\x89PNG two")
     stored = {"sha256": picture.sha256, "name": "p", "alt": "a", "mime_type": "image/png"}
-    [found] = media.load(kept, [stored])
-    assert found.path.read_bytes() == b"\x89PNG one"
-    with pytest.raises(InvalidInput, match="changed while it was imported"):
-        media.keep(tmp_path / "other", [picture])
-    found.path.write_bytes(b"\x89PNG six")
-    with pytest.raises(media.MediaDamaged, match="was changed there"):
-        media.load(kept, [stored])
+
+    with strike.database.read() as session:
+        [found] = media.load(session, tmp_path / "cache", [stored])
+        assert found.path.read_bytes() == b"\x89PNG one"
+        found.path.write_bytes(b"a bad disk")
+        [again] = media.load(session, tmp_path / "cache", [stored])
+        assert again.path.read_bytes() == b"\x89PNG one"
+
+
+def test_a_picture_that_changes_under_the_import_is_refused(strike, tmp_path: Path) -> None:
+    source = tmp_path / "pancarte.png"
+    source.write_bytes(b"\x89PNG two")
+    picture = DraftMedia(source, "", "image/png", hashlib.sha256(b"one").hexdigest(), 3)
+    with pytest.raises(InvalidInput, match="changed while"), strike.database.write() as session:
+        media.keep(session, [picture])
+    source.unlink()
+    with pytest.raises(InvalidInput, match="cannot be read"), strike.database.write() as session:
+        media.keep(session, [picture])

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from socialstrike import accounts, media, queue
 from socialstrike.clock import SystemClock
 from socialstrike.config import Settings
-from socialstrike.db.models import Account, Delivery
+from socialstrike.db.models import Account, Delivery, Picture
 from socialstrike.db.session import Database
 from socialstrike.db.writer import Writer
 from socialstrike.drafts import DraftMedia
@@ -81,7 +81,8 @@ def test_a_post_goes_out_and_its_id_comes_back(desk: Desk, platform: str) -> Non
 
 def test_pictures_go_out_with_their_descriptions(desk: Desk, platform: str, tmp_path: Path) -> None:
     pictures = tuple(_picture(tmp_path, number) for number in range(2))
-    media.keep(desk.settings.media, pictures)
+    with desk.strike.database.write() as session:
+        media.keep(session, pictures)
     desk.queue(platform, media=pictures)
     desk.publish()
     [seen] = desk.sandbox.posts()
@@ -192,12 +193,13 @@ def test_a_row_that_the_disk_changed_is_not_sent(desk: Desk, platform: str) -> N
     assert desk.sandbox.posts() == []
 
 
-def test_a_picture_that_changed_in_the_home_is_not_sent(
+def test_a_picture_that_is_no_longer_what_was_imported_is_not_sent(
     desk: Desk, platform: str, tmp_path: Path
 ) -> None:
     picture = _picture(tmp_path, 1)
-    media.keep(desk.settings.media, [picture])
-    (desk.settings.media / picture.sha256).write_bytes(b"another")
+    with desk.strike.database.write() as session:
+        media.keep(session, [picture])
+        session.execute(update(Picture).values(content=b"another"))
     delivery = desk.queue(platform, media=(picture,))
     desk.publish()
     assert "pancarte-1.png is missing" in (desk.strike.row(delivery).error or "")
@@ -212,6 +214,7 @@ def test_credentials_of_another_key_pause_the_account(desk: Desk, platform: str)
     assert "do not open with this key" in (desk.account(platform).pause_reason or "")
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_an_outcome_is_written_even_if_the_database_is_busy_for_a_while(
     strike, sandbox, quick: Settings
 ) -> None:

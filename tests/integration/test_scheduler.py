@@ -105,14 +105,13 @@ def test_what_another_process_changes_is_noticed(live, sandbox) -> None:
         "from socialstrike.db.models import Delivery\n"
         "from socialstrike.db.session import Database\n"
         "now = datetime.datetime.now(datetime.UTC)\n"
-        "with Database(Path(sys.argv[1])).write() as session:\n"
+        "place = sys.argv[1]\n"
+        "with Database(place if '://' in place else Path(place)).write() as session:\n"
         "    session.execute(update(Delivery).values(next_at=now))"
     )
     [delivery] = live.post("a", due=timedelta(hours=1))
     with running(_scheduler(live)):
-        subprocess.run(
-            [sys.executable, "-c", code, str(live.database.path)], check=True, timeout=30
-        )
+        subprocess.run([sys.executable, "-c", code, str(live.location)], check=True, timeout=30)
         until(lambda: live.state(delivery) == "published")
 
 
@@ -204,11 +203,13 @@ def test_a_lost_answer_is_looked_up_by_itself(live, sandbox) -> None:
     assert len(sandbox.posts()) == 2
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_a_second_scheduler_is_refused_and_told_who_works(live) -> None:
     with running(_scheduler(live)), pytest.raises(AnotherScheduler, match=f"process {os.getpid()}"):
         _scheduler(live).run()
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_a_standby_takes_over_when_the_first_ends(live, sandbox) -> None:
     taken_over = threading.Event()
     second = _scheduler(live)
@@ -227,6 +228,7 @@ def test_a_standby_takes_over_when_the_first_ends(live, sandbox) -> None:
         thread.join(30)
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_a_standby_that_is_told_to_end_ends(live) -> None:
     second = _scheduler(live)
     with running(_scheduler(live)):
@@ -280,6 +282,7 @@ def test_a_clock_stepped_back_sends_nothing_early_and_keeps_the_heartbeat(live, 
     assert row.published_at >= row.due_at
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_a_database_locked_for_a_while_loses_nothing(live, sandbox) -> None:
     with running(_scheduler(live)):
         [delivery] = live.post("a", due=timedelta(seconds=0.5))
@@ -302,9 +305,8 @@ from socialstrike.scheduler import Scheduler
 from socialstrike.vault import Vault
 home = Path(sys.argv[1])
 settings = Settings(home=home, connect_timeout=2, read_timeout=5, settle=0.3, lookup_every=0.2)
-scheduler = Scheduler(
-    Database(settings.database), Vault(b"k" * 32), settings, SystemClock()
-)
+database = Database(settings.location)
+scheduler = Scheduler(database, Vault(b"k" * 32), settings, database.clock(SystemClock()))
 with scheduler.stopped_by_signals():
     scheduler.run(until_idle=sys.argv[2] == "idle", ready=lambda: print("ready", flush=True))
 """
@@ -313,8 +315,12 @@ with scheduler.stopped_by_signals():
 @contextmanager
 def service(live, mode: str = "service") -> Iterator[subprocess.Popen[str]]:
     """The scheduler in a process of its own."""
+    place = {} if live.database.sole else {"SOCIALSTRIKE_DATABASE_URL": live.location}
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVICE, str(live.home), mode], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", SERVICE, str(live.home), mode],
+        env={**os.environ, **place},
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None
@@ -381,7 +387,7 @@ def test_a_suspended_machine_catches_up_on_waking(live, sandbox) -> None:
 def test_the_same_home_opened_anew_goes_on(live, sandbox) -> None:
     live.post("a", due=timedelta(seconds=0.5))
     live.database.dispose()
-    reopened = open_database(live.database.path)
+    reopened = open_database(live.location)
     try:
         Scheduler(reopened, Vault(b"k" * 32), live.settings, live.clock).run(until_idle=True)
     finally:

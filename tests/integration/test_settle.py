@@ -44,7 +44,7 @@ def test_an_accepted_post_is_published_with_its_id_and_lateness(strike, begun) -
 def test_a_claim_that_was_lost_settles_nothing_and_leaves_its_answer_as_evidence(
     strike, begun
 ) -> None:
-    strike.do(queue.recover, mine=(), settle=0)  # it was taken for dead: a doubt now
+    strike.do(queue.recover, mine=(), others=(), settle=0)  # it was taken for dead: a doubt now
     assert not strike.do(queue.accepted, begun.job, begun.number, THERE)
     assert strike.state(begun.job.delivery) == "uncertain"
     assert strike.events()[-1] == "attempt.late"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from socialstrike.db import migrate
 from socialstrike.db.models import Base
@@ -22,10 +22,15 @@ from socialstrike.exceptions import (
 
 
 @pytest.fixture
-def empty(tmp_path: Path):
-    path = tmp_path / "empty.db"
-    create_private(path)
-    database = Database(path)
+def empty(tmp_path: Path, kind: str, location: Path | str):
+    """A database without tables."""
+    place = location
+    if kind == "sqlite":
+        place = tmp_path / "empty.db"
+        create_private(place)
+    database = Database(place)
+    if kind == "postgres":
+        migrate.downgrade(database, "base")
     yield database
     database.dispose()
 
@@ -116,19 +121,21 @@ def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_tables(tmp_path: Pat
     database.dispose()
 
 
-def test_a_newer_database_is_refused_and_left_alone(database: Database) -> None:
+def test_a_newer_database_is_refused_and_left_alone(
+    database: Database, location: Path | str
+) -> None:
     _set_version(database, "9999")
     with pytest.raises(DatabaseTooNew, match="install the newer socialstrike"):
-        migrate.open_database(database.path)
+        migrate.open_database(location)
 
 
 def test_an_older_database_is_upgraded_only_on_request(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, location: Path | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrate, "known_versions", lambda: ["0001", "0002"])
     _set_version(database, "0001")
     with pytest.raises(DatabaseOutdated, match="socialstrike database upgrade"):
-        migrate.open_database(database.path)
+        migrate.open_database(location)
 
 
 def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
@@ -150,18 +157,26 @@ def test_the_audit_log_is_append_only_even_to_sql(database: Database, statement:
                 " VALUES (1, '{}', 'h', 'p', '2020-01-24 00:00:00.000000', 'test')"
             )
         )
-    raw = sqlite3.connect(database.path)
-    try:
-        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-            raw.execute(statement)
-    finally:
-        raw.close()
+    with (
+        pytest.raises((DBAPIError, DatabaseError), match=r"append-only|RaiseException"),
+        database.engine.connect() as raw,
+    ):
+        raw.execute(text(statement))
 
 
-def _schema(database: Database) -> set[tuple[str, str]]:
-    with database.read() as session:
-        rows = session.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-        return {(row.name, row.sql) for row in rows if row.name != "alembic_version"}
+def _schema(database: Database) -> set[str]:
+    """Every table with its columns, checks and indexes, as text."""
+    found = inspect(database.engine)
+    return {
+        f"{table} {part}"
+        for table in found.get_table_names()
+        if table != "alembic_version"
+        for part in (
+            found.get_columns(table),
+            found.get_check_constraints(table),
+            [(index["name"], index["column_names"]) for index in found.get_indexes(table)],
+        )
+    }
 
 
 def _set_version(database: Database, version: str) -> None:

@@ -67,7 +67,8 @@ def _row(parameter: Any) -> str:
     else:
         name, notes = ", ".join(parameter.opts), [parameter.help or ""]
         if not parameter.is_flag:
-            name += f" {'|'.join(_choices(parameter)) or _WORDS[_kind(parameter)]}"
+            word = parameter.metavar or "|".join(_choices(parameter)) or _WORDS[_kind(parameter)]
+            name += f" {word}"
             notes += ["Required."] if parameter.required else []
             notes += ["May be given several times."] if parameter.multiple else []
             if isinstance(parameter.default, str | int):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 from socialstrike.cli import output
@@ -24,12 +26,12 @@ def upgrade(context: typer.Context) -> None:
     from socialstrike.exceptions import DatabaseOutdated
 
     options: Options = context.obj
-    path = house.settings(home=options.home).database
-    new = not path.exists()
+    location = house.settings(home=options.home).location
+    new = isinstance(location, Path) and not location.exists()
     try:
-        migrate.open_database(path).dispose()
+        migrate.open_database(location).dispose()
     except DatabaseOutdated:
-        database = Database(path)
+        database = Database(location)
         try:
             before, after = migrate.upgrade(database)
         finally:
@@ -37,4 +39,4 @@ def upgrade(context: typer.Context) -> None:
         output.line(f"The tables went from {before} to {after}.")
     else:
         now = migrate.known_versions()[-1]
-        output.line(f"A new database: {path}" if new else f"The tables are at {now} already.")
+        output.line(f"A new database: {location}" if new else f"The tables are at {now} already.")

@@ -109,6 +109,7 @@ class Publisher:
                     session, job, number, publication, now=now, actor=self._owner
                 )
             )
+            log.info("delivery %s is out on %s: %s", job.delivery, job.account, publication.url)
 
     def reconcile(self, job: Job) -> None:
         """Ask the platform whether an uncertain delivery is there, and settle what it says."""
@@ -116,7 +117,8 @@ class Publisher:
         assert job.started_at is not None  # no doubt without a ticket
         try:
             platform = self._platform(job)
-            found = platform.find(self._payload(job), job.started_at)
+            payload, known = self._payload(job), self._known(job)
+            found = platform.find(payload, job.started_at, known)
         except (PlatformError, VaultError, media.MediaDamaged) as error:
             self._looked_in_vain(job, error, again)
         except DatabaseError as error:
@@ -141,6 +143,10 @@ class Publisher:
         with self._database.read() as session:
             pictures = media.load(session, self._settings.media, job.media)
         return Payload(key=job.key, text=job.text, link=job.link, media=pictures)
+
+    def _known(self, job: Job) -> list[str]:
+        with self._database.read() as session:
+            return queue.remote_ids(session, job)
 
     def _begin(self, job: Job) -> Begun | None:
         before = self._clock.boottime()

@@ -100,6 +100,11 @@ def printable(text: str) -> str:
     return _CONTROLS.sub("", text)
 
 
+def escaped(text: str) -> str:
+    """``text``, which is JSON, with those characters written as JSON escapes them."""
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 class RedactingFilter(logging.Filter):
     """For every handler: the record's message, extras and traceback, redacted and printable."""
 

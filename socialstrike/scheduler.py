@@ -72,7 +72,7 @@ class Scheduler:
         Raises AnotherScheduler where one works on this home already, unless ``standby`` waits
         for it to end. ``ready`` is called once this one has taken over.
         """
-        lock = FileLock(self._settings.home / "scheduler.lock", thread_local=False)
+        lock = FileLock(self._settings.home / "scheduler.lock", mode=0o600, thread_local=False)
         try:
             # On a server's database any number may work; a file has one at a time.
             if self._database.sole and not self._take_lock(lock, standby):

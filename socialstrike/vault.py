@@ -102,7 +102,7 @@ def load_key(path: Path, *, create: bool) -> bytes:
         ) from None
     except OSError as error:
         raise VaultError(f"the key file {path} cannot be read: {error.strerror}") from None
-    if os.name == "posix" and mode & 0o077:
+    if os.name == "posix" and mode & 0o077 and not _from_systemd(path):
         raise VaultError(f"others can read the key file {path}; run: chmod 600 {path}")
     try:
         key = base64.b64decode(content.strip(), validate=True)
@@ -111,6 +111,14 @@ def load_key(path: Path, *, create: bool) -> bytes:
     if len(key) != _KEY:
         raise VaultError(f"{path} is not a key file of socialstrike")
     return key
+
+
+def _from_systemd(path: Path) -> bool:
+    """Whether systemd passed the file to this service alone: the folder is private, and the
+    access list it may use shows as a group's permission.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder is not None and path.parent == Path(folder)
 
 
 def _create_key(path: Path) -> None:

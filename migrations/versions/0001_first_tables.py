@@ -163,6 +163,14 @@ def upgrade() -> None:
         "ix_deliveries_queue", "deliveries", ["account_id", "state", "next_at", "id"], unique=False
     )
     op.create_index(
+        "uq_deliveries_remote",
+        "deliveries",
+        ["account_id", "remote_id"],
+        unique=True,
+        sqlite_where=sa.text("remote_id IS NOT NULL"),
+        postgresql_where=sa.text("remote_id IS NOT NULL"),
+    )
+    op.create_index(
         "uq_deliveries_publishing",
         "deliveries",
         ["account_id"],

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from socialstrike.redaction import printable, redact
+from socialstrike.redaction import escaped, printable, redact
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,8 +39,11 @@ def warning(text: str) -> None:
 
 
 def as_json(content: object) -> None:
-    """The content as JSON: stable names, ISO 8601 times with their offset."""
-    _write(sys.stdout, json.dumps(content, ensure_ascii=False, indent=2, default=_plain))
+    """The content as JSON: stable names, ISO 8601 times with their offset, nothing left out.
+
+    What would drive a terminal is escaped, so that a text read back is the text that was stored.
+    """
+    _write(sys.stdout, escaped(json.dumps(content, ensure_ascii=False, indent=2, default=_plain)))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:

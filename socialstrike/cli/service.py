@@ -155,6 +155,7 @@ def _needs(
         "parked": "must be decided by you: socialstrike posts list --state parked, then posts"
         " resolve ID published|absent",
         "missed": "missed their time: socialstrike posts list --state missed",
+        "failed": "failed: socialstrike posts list --state failed, then posts retry ID",
     }
     needs = [f"{counts[state]} {words}" for state, words in told.items() if counts.get(state)]
     for account in accounts.every(session):

@@ -165,6 +165,15 @@ class Delivery(Base):
         # What the claim walks: for each account, its earliest waiting delivery.
         Index("ix_deliveries_queue", "account_id", "state", "next_at", "id"),
         Index("ix_deliveries_lapse", "state", "late_after"),
+        # One remote post proves one delivery.
+        Index(
+            "uq_deliveries_remote",
+            "account_id",
+            "remote_id",
+            unique=True,
+            sqlite_where=sql("remote_id IS NOT NULL"),
+            postgresql_where=sql("remote_id IS NOT NULL"),
+        ),
         # One delivery at a time per account, by the database's own word.
         Index(
             "uq_deliveries_publishing",

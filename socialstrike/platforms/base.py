@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -182,8 +182,12 @@ class Platform(ABC):
         """
 
     @abstractmethod
-    def find(self, payload: Payload, since: datetime) -> Publication | None:
+    def find(
+        self, payload: Payload, since: datetime, known: Collection[str] = ()
+    ) -> Publication | None:
         """Look for a post with exactly this content made at or after ``since`` (aware, UTC).
+
+        Posts whose ids are ``known`` belong to other deliveries and are passed over.
 
         None means that a complete look-up did not find it. A look-up that failed or could not
         reach back to ``since`` raises TemporarilyUnavailable, RateLimited or CredentialsRefused:
@@ -329,7 +333,7 @@ _SENTENCES: dict[type[PlatformError], tuple[str, str]] = {
     TemporarilyUnavailable: ("gave no usable answer to", "it is tried again by itself"),
     Rejected: (
         "refused for good what it was sent by",
-        "change the post with: socialstrike posts edit, then send it with: "
+        "queue another text with: socialstrike posts add; or, if the reason is gone, send it with: "
         "socialstrike posts retry",
     ),
     CredentialsRefused: (
@@ -343,7 +347,7 @@ _SENTENCES: dict[type[PlatformError], tuple[str, str]] = {
 }
 #: What there is to do about a refusal of something else than a post.
 _ELSEWHERE: dict[Operation, str] = {
-    "upload": "use another picture with: socialstrike posts edit",
+    "upload": "queue the post again with another picture: socialstrike posts add",
     "retract": "delete the post there by hand",
 }
 
@@ -376,8 +380,8 @@ def read_media(media: Media, limits: Limits) -> bytes:
             return content
         why = f"more than {limits.media_bytes} bytes"
     raise Rejected(
-        f"the picture {shown(str(media.path))} cannot be sent ({why}); give the post another "
-        "with: socialstrike posts edit"
+        f"the picture {shown(str(media.path))} cannot be sent ({why}); queue the post "
+        "again with another: socialstrike posts add"
     )
 
 

@@ -7,7 +7,7 @@ on use.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -126,12 +126,15 @@ class FacebookPage(HttpPlatform):
         return _publication(_id(self._call(f"{self._page}/feed", post_args=fields)))
 
     @guarded("find")
-    def find(self, payload: Payload, since: datetime) -> Publication | None:
+    def find(
+        self, payload: Payload, since: datetime, known: Collection[str] = ()
+    ) -> Publication | None:
         """Look through what the page published and has scheduled; see Platform."""
         wanted = _comparable(self._message(payload))
         for edge in ("published_posts", "scheduled_posts"):
             for post in self._posts(edge, since):
-                if _comparable(post.get("message", "")) == wanted:
+                same = _comparable(post.get("message", "")) == wanted
+                if same and post.get("id") not in known:
                     made = datetime.fromisoformat(post["created_time"])
                     return _publication(_id(post), made, post.get("permalink_url"))
         return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -136,14 +136,17 @@ class X(HttpPlatform):
         return _publication(_id(answer))
 
     @guarded("find")
-    def find(self, payload: Payload, since: datetime) -> Publication | None:
+    def find(
+        self, payload: Payload, since: datetime, known: Collection[str] = ()
+    ) -> Publication | None:
         """Look through the account's own posts, their short links written out; see Platform."""
         wanted = _comparable(self.compose(payload.text, payload.link))
         user_id = str(self._me()["id"])
         begin = self.exchange.by_their_clock(since)
         for post in self._posts(user_id, begin):
             made = datetime.fromisoformat(post["created_at"])
-            if made >= begin and _comparable(_written_out(post)) == wanted:
+            mine = made >= begin and str(post["id"]) not in known
+            if mine and _comparable(_written_out(post)) == wanted:
                 return _publication(_id({"data": post}), made)
         return None
 

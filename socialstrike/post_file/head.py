@@ -78,9 +78,8 @@ class Addressees:
     def _stranger(self, name: str) -> str:
         known = [*self.platform_of, *self.groups]
         message = unknown("account or group", name, known).partition("; known")[0]
-        if "did you mean" in message:
-            return message
-        return f"{message}; add it: socialstrike accounts add PLATFORM {shown(name)}"
+        # Beside a guess, since the account may have existed and been forgotten.
+        return f"{message}; or add it: socialstrike accounts add PLATFORM {shown(name)}"
 
 
 def campaign(node: Node, report: Report) -> CampaignSpec | None:

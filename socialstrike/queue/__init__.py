@@ -18,7 +18,15 @@ from socialstrike.queue.claim import (
 )
 from socialstrike.queue.enqueue import Enqueued, enqueue
 from socialstrike.queue.job import Job
-from socialstrike.queue.listing import Filter, counts, deliveries, next_due, overdue, show
+from socialstrike.queue.listing import (
+    Filter,
+    counts,
+    deliveries,
+    next_due,
+    overdue,
+    remote_ids,
+    show,
+)
 from socialstrike.queue.person import cancel, requeue, resolve, select_ids
 from socialstrike.queue.settle import (
     absent,
@@ -60,6 +68,7 @@ __all__ = [
     "overdue",
     "recover",
     "refused",
+    "remote_ids",
     "requeue",
     "resolve",
     "retried",

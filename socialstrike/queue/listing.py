@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from socialstrike.db.models import Account, Attempt, Campaign, Delivery, Post
 from socialstrike.exceptions import NotFound
 from socialstrike.lifecycle import State
+from socialstrike.queue.job import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,19 @@ def counts(session: Session, wanted: Filter | None = None) -> dict[str, int]:
         .order_by(Delivery.state)
     )
     return dict(session.execute(statement).all())
+
+
+def remote_ids(session: Session, job: Job) -> list[str]:
+    """The account's posts that prove other deliveries and may be as young as this one's."""
+    found = session.scalars(
+        select(Delivery.remote_id).where(
+            Delivery.account_id == job.account_id,
+            Delivery.id != job.delivery,
+            Delivery.remote_id.is_not(None),
+            Delivery.published_at >= (job.started_at or job.due_at) - timedelta(hours=1),
+        )
+    )
+    return [remote_id for remote_id in found if remote_id]
 
 
 def next_due(session: Session) -> datetime | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from socialstrike import audit
@@ -130,13 +130,13 @@ def absent(session: Session, job: Job, *, next_at: datetime, now: datetime, acto
     """
     if job.absences + 1 < MOST_DOUBTS:
         return _looked(session, job, next_at=next_at, absences=job.absences + 1)
-    doubts = session.scalar(
-        select(func.count())
-        .select_from(Attempt)
-        .where(Attempt.delivery_id == job.delivery, Attempt.outcome == "unknown")
-    )
-    if doubts is not None and doubts >= MOST_DOUBTS:
-        why = "sent twice without an answer and not found there; a person must look"
+    doubts = session.scalars(
+        select(Attempt.error).where(
+            Attempt.delivery_id == job.delivery, Attempt.outcome == "unknown"
+        )
+    ).all()
+    if len(doubts) >= MOST_DOUBTS:
+        why = f"in doubt after {len(doubts)} attempts and not found there. Last: {doubts[-1]}"
         return _park(session, job, why, now=now, actor=actor)
     changes = {**_FREE, "next_at": now, "absences": 0, "lookups": 0}
     return move(session, job, Event.PROVE_ABSENT, now=now, actor=actor, changes=changes)

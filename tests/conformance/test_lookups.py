@@ -47,6 +47,13 @@ def test_a_post_is_found_by_its_exact_content(bench: Bench, text: str) -> None:
     assert bench.adapter.find(replace(payload, text=f"{text}!"), bench.begun) is None
 
 
+def test_a_post_that_proves_another_delivery_is_passed_over(bench: Bench) -> None:
+    published = bench.adapter.publish(HELLO, ())
+
+    assert bench.adapter.find(HELLO, bench.begun, [published.remote_id]) is None
+    assert bench.adapter.find(HELLO, bench.begun, ["another"]) is not None
+
+
 def test_a_post_with_pictures_is_found(bench: Bench, picture: Callable[..., Media]) -> None:
     media = picture("a")
     payload = replace(HELLO, media=(media,))

@@ -140,7 +140,7 @@ def test_a_forbidden_check_is_a_matter_of_credentials(bench: Bench) -> None:
 
 
 def test_content_of_the_wrong_form_is_rejected_for_good(bench: Bench) -> None:
-    with pytest.raises(Rejected, match="posts edit"):
+    with pytest.raises(Rejected, match="posts add"):
         bench.adapter.publish(HELLO, ["no-such-picture"])
     assert bench.posts() == []
 

@@ -122,7 +122,7 @@ def test_bodies_of_any_shape_are_sorted_by_their_status(
         (368, 1390008, RateLimited, "fewer posts"),
         (368, 4854002, CredentialsRefused, "confirm who you are"),
         (200, None, CredentialsRefused, "give the token pages_manage_posts"),
-        (1609005, None, Rejected, "posts edit"),
+        (1609005, None, Rejected, "posts add"),
     ],
 )
 def test_facebooks_codes_reach_the_user_with_their_remedy(

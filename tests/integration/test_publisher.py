@@ -118,6 +118,23 @@ def test_a_post_proved_absent_is_sent_once_more(desk: Desk, platform: str, fault
     assert len(desk.sandbox.posts()) == 1
 
 
+def test_one_remote_post_proves_one_delivery(desk: Desk, platform: str) -> None:
+    desk.queue(platform)
+    desk.publish()
+    again = desk.queue(platform, due=timedelta(seconds=-1))  # the same words once more
+    desk.sandbox.add_fault("duplicate", account=f"collectif-{platform}", times=None)
+    desk.publish()
+    for _ in range(2):
+        desk.look_up()
+    desk.publish()
+    for _ in range(2):
+        desk.look_up()
+    row = desk.strike.row(again)
+    assert row.state == "parked"
+    assert "not found there" in row.error
+    assert len(desk.sandbox.posts()) == 1
+
+
 def test_a_lookup_that_fails_is_not_an_absence(desk: Desk, platform: str) -> None:
     delivery = desk.queue(platform)
     desk.sandbox.add_fault("drop_after", account=f"collectif-{platform}")

@@ -99,3 +99,15 @@ def test_nothing_turns_where_nobody_watches(capsys: pytest.CaptureFixture[str]) 
         pass
 
     assert capsys.readouterr() == ("", "")
+
+
+def test_json_gives_back_every_character_and_drives_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = {"text": "\x1b[2J \u202egauche\u2066 \x9b \x7f\nligne é 🎉"}
+    output.as_json(said)
+
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == said
+    assert not {"\x1b", "\u202e", "\u2066", "\x9b", "\x7f"} & set(shown)
+    assert "é 🎉" in shown

@@ -101,6 +101,16 @@ def test_a_key_that_others_can_read_is_refused_with_the_remedy(tmp_path: Path) -
         load_key(path, create=False)
 
 
+def test_a_credential_from_systemd_may_show_an_access_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "vault.key"
+    key = load_key(path, create=True)
+    path.chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert load_key(path, create=False) == key
+
+
 @pytest.mark.parametrize("content", [b"", b"not a key", b"AAAA", bytes(5000)])
 def test_a_file_that_is_no_key_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "vault.key"

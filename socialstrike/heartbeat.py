@@ -26,6 +26,7 @@ class Beat:
     pid: int
     started_at: datetime
     heartbeat_at: datetime
+    quiet_since: datetime | None
 
 
 def register(session: Session, scheduler: str, host: str, pid: int, now: datetime) -> None:
@@ -38,6 +39,16 @@ def register(session: Session, scheduler: str, host: str, pid: int, now: datetim
 def beat(session: Session, scheduler: str, now: datetime) -> None:
     """It lives."""
     session.execute(update(Scheduler).where(Scheduler.id == scheduler).values(heartbeat_at=now))
+
+
+def set_quiet(session: Session, scheduler: str, now: datetime | None) -> None:
+    """It saw the stop and calls no platform any more; None when it goes on."""
+    session.execute(update(Scheduler).where(Scheduler.id == scheduler).values(quiet_since=now))
+
+
+def all_quiet(session: Session, now: datetime) -> bool:
+    """Whether every scheduler that is alive has said so."""
+    return all(beat.quiet_since is not None for beat in alive(session, now))
 
 
 def end(session: Session, scheduler: str, now: datetime) -> None:
@@ -75,4 +86,7 @@ def alive(session: Session, now: datetime) -> list[Beat]:
         )
         .order_by(Scheduler.started_at.desc())
     )
-    return [Beat(row.id, row.host, row.pid, row.started_at, row.heartbeat_at) for row in rows]
+    return [
+        Beat(row.id, row.host, row.pid, row.started_at, row.heartbeat_at, row.quiet_since)
+        for row in rows
+    ]

@@ -57,6 +57,7 @@ class Scheduler:
         # Plain, because a signal handler may not touch a lock that the main thread holds.
         self._ending = False
         self._tending = True
+        self._quiet = False
         self._next: datetime | None = None
         self._drift = self._drift_now()
 
@@ -200,6 +201,8 @@ class Scheduler:
         working = due.work_at is not None and due.work_at <= now and free > 0
         if self._ending or not (lapsing or working):
             return False
+        if working:
+            self._tell_quiet(False)  # before the first claim after a stop
 
         def take(session: Session) -> tuple[int, list[Job], list[Job]]:
             lapsed = queue.lapse(session, now=now, actor=self.id) if lapsing else 0
@@ -243,6 +246,8 @@ class Scheduler:
             # Another scheduler's too: if that one dies, they are ours to take over.
             idle = not busy and due.work_at is None and not queue.in_flight(session)
         now = self._clock.now()
+        if due.stopped and not busy:
+            self._tell_quiet(True)
         moments = [moment for moment in (due.work_at, due.lapse_at) if moment is not None]
         if due.work_at is not None and due.work_at <= now:
             # Every worker has its hands full; the first to land wakes us.
@@ -253,6 +258,13 @@ class Scheduler:
             at = max(self._next, now) + timedelta(milliseconds=1 if due.work_at is None else 0)
             timer.add_job(self._wake.set, "date", run_date=at, id="due", replace_existing=True)
         return idle
+
+    def _tell_quiet(self, quiet: bool) -> None:
+        """Let whoever pulled the emergency stop know that no call is under way here."""
+        if quiet != self._quiet:
+            now = self._clock.now() if quiet else None
+            self._writer.run(lambda session: heartbeat.set_quiet(session, self.id, now))
+            self._quiet = quiet
 
     def _wait(self, watch: Watch, timer: BackgroundScheduler) -> None:
         while not self._ending:

@@ -11,6 +11,9 @@ import typer
 from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, opened
 
+#: How long ``stop`` waits for the schedulers to finish the calls they had begun, in seconds.
+_PATIENCE = 120.0
+
 
 def register(app: typer.Typer) -> None:
     """Put these commands at the top level."""
@@ -104,7 +107,10 @@ def stop(
     context: typer.Context,
     reason: Annotated[str | None, typer.Option("--reason", help="Why; kept in the log.")] = None,
 ) -> None:
-    """The emergency stop: once this has returned, no new call to a platform begins."""
+    """The emergency stop: once this has returned, no new call to a platform begins.
+
+    Exit 3 where a scheduler did not confirm it within two minutes.
+    """
     from socialstrike import heartbeat, queue
 
     with opened(context) as house:
@@ -112,14 +118,14 @@ def stop(
             changed = queue.stop(session, reason=reason, now=house.clock.now(), actor=house.actor)
             flying = queue.in_flight(session)
         output.line("Stopped." if changed else "It was stopped already.")
-        deadline = house.clock.boottime() + house.settings.lease
-        left = flying
-        while left and house.clock.boottime() < deadline:
-            time.sleep(0.1)
+        deadline = house.clock.boottime() + _PATIENCE
+        quiet = False
+        while not quiet and house.clock.boottime() < deadline:
             with house.database.read() as session:
-                left = [delivery for delivery in queue.in_flight(session) if delivery in flying]
-                if not heartbeat.alive(session, house.clock.now()):
-                    break
+                quiet = heartbeat.all_quiet(session, house.clock.now())
+            time.sleep(0 if quiet else 0.1)
+        with house.database.read() as session:
+            left = set(queue.in_flight(session)) & set(flying)
         with house.database.read() as session:
             ended = list(queue.deliveries(session, queue.Filter(ids=tuple(flying))))
     if ended:
@@ -130,7 +136,10 @@ def stop(
         )
     output.line("Go on with: socialstrike start")
     if left:
-        output.line("These had begun and nobody answers for them; the next run looks them up.")
+        output.line("What is still publishing has nobody at work on it; the next run looks it up.")
+    if not quiet:
+        output.line("A scheduler does not confirm the stop; look at it: socialstrike status")
+    if left or not quiet:
         raise typer.Exit(3)
 
 

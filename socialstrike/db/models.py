@@ -205,7 +205,10 @@ class Attempt(Base):
 
 
 class Scheduler(Base):
-    """One run of the scheduler service; its heartbeat tells whether it is alive."""
+    """One run of the scheduler service; its heartbeat tells whether it is alive.
+
+    ``quiet_since``: it has seen the emergency stop and has no call to a platform under way.
+    """
 
     __tablename__ = "schedulers"
 
@@ -214,6 +217,7 @@ class Scheduler(Base):
     pid: Mapped[int] = mapped_column(Integer)
     started_at: Mapped[datetime]
     heartbeat_at: Mapped[datetime]
+    quiet_since: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
 
 

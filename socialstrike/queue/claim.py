@@ -27,6 +27,7 @@ class Next:
 
     work_at: datetime | None
     lapse_at: datetime | None
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +263,7 @@ def next_look(session: Session, *, busy: Collection[int] = ()) -> Next:
         select(func.min(Delivery.late_after)).where(Delivery.state == State.SCHEDULED)
     )
     if _is_stopped(session):
-        return Next(None, lapse_at)
+        return Next(None, lapse_at, stopped=True)
     moments = [_next_of(session, state, busy) for state in (State.SCHEDULED, State.UNCERTAIN)]
     work_at = min((moment for moment in moments if moment is not None), default=None)
     return Next(work_at, lapse_at)

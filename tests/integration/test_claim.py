@@ -205,7 +205,9 @@ def test_the_next_look_is_the_next_due_time_or_the_next_lapse(strike) -> None:
         assert queue.next_look(session, busy=[ids["b"]]).work_at == strike.now + timedelta(hours=2)
     strike.do(queue.stop, reason=None)
     with strike.database.read() as session:
-        assert queue.next_look(session) == queue.Next(None, strike.now + timedelta(hours=2.5))
+        assert queue.next_look(session) == queue.Next(
+            None, strike.now + timedelta(hours=2.5), stopped=True
+        )
 
 
 def _account(strike, name: str, change, *arguments) -> None:

@@ -135,6 +135,29 @@ def test_the_emergency_stop_holds_everything_until_it_is_let_go(live, sandbox) -
         until(lambda: live.states() == {"published": 2})
 
 
+def test_a_stop_is_confirmed_only_when_no_call_is_under_way(live, sandbox) -> None:
+    sandbox.add_fault("slow", account="a", seconds=0.8)
+    [begun] = live.post("a")
+
+    def quiet() -> bool:
+        with live.database.read() as session:
+            return heartbeat.all_quiet(session, live.now)
+
+    with running(_scheduler(live)):
+        until(lambda: live.row(begun).attempts == 1)
+        live.do(queue.stop, reason="vote")
+        assert not quiet()
+        until(quiet)
+        assert live.state(begun) == "published"
+        calls = sandbox.request_count()
+        sandbox.add_fault("slow", account="b", seconds=0.8)
+        [next_one] = live.post("b")
+        live.do(queue.start)
+        until(lambda: live.row(next_one).attempts == 1)
+        assert not quiet()
+    assert sandbox.request_count() == calls + 1
+
+
 def test_hundreds_due_at_once_all_go_out_one_at_a_time_per_account(live, sandbox) -> None:
     for number in range(20):
         made = sandbox.add_account("x", f"n{number}", limit=None)

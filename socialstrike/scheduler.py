@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.executors.pool import ThreadPoolExecutor as JobThreads
 from apscheduler.schedulers.background import BackgroundScheduler
 from filelock import FileLock, Timeout
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from socialstrike import heartbeat, queue
@@ -179,6 +180,8 @@ class Scheduler:
             while self._lend(pool):
                 pass
             return self._plan(timer)
+        except IntegrityError:
+            return False  # another scheduler claimed for the same account; look again
         except DatabaseError as error:
             log.error("%s Trying again.", error)
             self._next = self._clock.now() + timedelta(seconds=1)

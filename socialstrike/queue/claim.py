@@ -57,7 +57,7 @@ def lapse(session: Session, *, now: datetime, actor: str, most: int = 500) -> in
             late_after=job.late_after,
             lateness_ms=_ms(now - job.due_at),
         )
-        for job in load(session, late)
+        for job in load(session, late, State.SCHEDULED)
     )
 
 
@@ -97,7 +97,7 @@ def claim(session: Session, *, now: datetime, owner: str, lease: float, most: in
     ).all()
     until = now + timedelta(seconds=lease)
     claimed = []
-    for job in load(session, ids):
+    for job in load(session, ids, State.SCHEDULED):
         fence = job.fence + 1
         changes = {"fence": fence, "claimed_by": owner, "lease_until": until}
         if move(session, job, Event.CLAIM, now=now, actor=owner, changes=changes):
@@ -171,11 +171,15 @@ def claim_doubts(
         .limit(most + len(busy))
     ).all()
     ids = [row[0] for row in rows if row.account_id not in busy][:most]
-    affected(
-        session,
-        update(Delivery).where(Delivery.id.in_(ids)).values(next_at=now + timedelta(seconds=every)),
-    )
-    return load(session, ids)
+    # Of several schedulers that read the same, the first to write has it.
+    mine = session.scalars(
+        update(Delivery)
+        .where(Delivery.id.in_(ids), Delivery.state == State.UNCERTAIN, Delivery.next_at <= now)
+        .values(next_at=now + timedelta(seconds=every))
+        .returning(Delivery.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    return load(session, mine, State.UNCERTAIN)
 
 
 def orphans(session: Session, *, mine: Collection[int], others: Collection[str]) -> list[int]:
@@ -219,7 +223,7 @@ def recover(
     after the ticket, never sent again blindly.
     """
     back = doubts = 0
-    for job in load(session, orphans(session, mine=mine, others=others)):
+    for job in load(session, orphans(session, mine=mine, others=others), State.PUBLISHING):
         ticket = session.execute(
             select(Attempt).where(
                 Attempt.delivery_id == job.delivery,

@@ -79,8 +79,12 @@ def content(
     }
 
 
-def load(session: Session, ids: Iterable[int]) -> list[Job]:
-    """The deliveries with these ids, in the order of their due times."""
+def load(session: Session, ids: Iterable[int], state: State | None = None) -> list[Job]:
+    """The deliveries with these ids, in the order of their due times.
+
+    With ``state``, those that are still in it: on PostgreSQL another transaction may have moved
+    one since its id was read.
+    """
     statement = (
         select(Delivery, Post, Account.name, Account.platform, Campaign.name)
         .join(Post, Post.id == Delivery.post_id)
@@ -90,6 +94,8 @@ def load(session: Session, ids: Iterable[int]) -> list[Job]:
         .order_by(Delivery.due_at, Delivery.id)
         .execution_options(populate_existing=True)
     )
+    if state is not None:
+        statement = statement.where(Delivery.state == state)
     return [_job(*row) for row in session.execute(statement)]
 
 

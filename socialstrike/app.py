@@ -44,11 +44,8 @@ class App:
 
     @cached_property
     def actor(self) -> str:
-        """Who the audit log says gave a command: the name this machine knows the person by."""
-        try:
-            return getpass.getuser()
-        except (KeyError, OSError):
-            return "unknown"
+        """Who the audit log says gave a command."""
+        return person()
 
     def close(self) -> None:
         """Close the database."""
@@ -66,13 +63,22 @@ class App:
         self.close()
 
 
-def settings(**given: Any) -> Settings:
+def person() -> str:
+    """The name that this machine knows by whom the command was given."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def settings(kind: type[Settings] = Settings, **given: Any) -> Settings:
     """The settings from the environment, with what was given on the command line over them.
 
-    Raises InvalidInput naming every setting that cannot be used.
+    A rehearsal asks for the ``kind`` RehearsalSettings. Raises InvalidInput naming every setting
+    that cannot be used.
     """
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return kind(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         wrong = "; ".join(
             f"SOCIALSTRIKE_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"

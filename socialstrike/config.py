@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import platformdirs
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from socialstrike.exceptions import InvalidInput
 
+#: A lease is carried on by each heartbeat, every 5 s: three may be lost before it ends.
+_SHORTEST_LEASE = 15.0
+#: Two look-ups that find nothing prove an absence; closer together they would be one.
+_SHORTEST_LOOKUP = 60.0
+
 
 class Settings(BaseSettings):
-    """Where things are and how patient the publisher is. All durations are in seconds."""
+    """Where things are and how patient the publisher is. All durations are in seconds.
+
+    The waits that keep a post from going out twice have floors: a shorter one is an error.
+    """
 
     model_config = SettingsConfigDict(
         # An empty variable is one that is not set: an empty home would be the current folder.
@@ -38,19 +48,53 @@ class Settings(BaseSettings):
     workers: int = Field(32, ge=1, le=512, description="Deliveries in flight at once, at most.")
     connect_timeout: float = Field(5.0, gt=0, le=60)
     read_timeout: float = Field(20.0, gt=0, le=120)
-    lease: float = Field(30.0, ge=1, description="How long a claim holds without an answer.")
+    lease: float = Field(
+        30.0, ge=1, description="How long a claim holds without an answer; 15 s at least."
+    )
     settle: float | None = Field(
         None,
         ge=0.1,
         description="How long after an attempt a doubt is left alone before the platform is asked;"
-        " twice the timeouts and 30 s by default.",
+        " twice the timeouts and 30 s, by default and at least.",
     )
     lookup_every: float = Field(
-        60.0, ge=0.1, description="Between two look-ups of one uncertain delivery."
+        60.0,
+        ge=0.1,
+        description="Between two look-ups of one uncertain delivery; 60 s at least.",
     )
     lookups: int = Field(10, ge=1, description="Look-ups before a person must decide.")
     retry_base: float = Field(2.0, gt=0, description="The first retry waits up to this long.")
     retry_most: float = Field(300.0, gt=0, description="No retry waits longer than this.")
+    catch_up: float = Field(
+        30.0,
+        ge=0,
+        description="Between two posts of one account that go out over a minute late, so that what"
+        " waited during a stop or a sleep is no flood.",
+    )
+
+    #: Whether the waits may not be shorter than is safe; no variable of the environment says so.
+    floors_hold: ClassVar[bool] = True
+
+    @field_validator("lease", "settle", "lookup_every")
+    @classmethod
+    def _not_below_its_floor(cls, value: float | None, info: ValidationInfo) -> float | None:
+        connect, read = (info.data.get(name) for name in ("connect_timeout", "read_timeout"))
+        if value is None or not cls.floors_hold or connect is None or read is None:
+            return value
+        floors = {
+            "lease": _SHORTEST_LEASE,
+            "settle": _safe_settle(connect, read),
+            "lookup_every": _SHORTEST_LOOKUP,
+        }
+        floor = floors[info.field_name or ""]
+        if value < floor:
+            raise PydanticCustomError(
+                "below_floor",
+                "{value} s is too short to rule out that a post goes out twice; give at least"
+                " {floor} s, or leave it out",
+                {"value": f"{value:g}", "floor": f"{floor:g}"},
+            )
+        return value
 
     @property
     def database(self) -> Path:
@@ -87,7 +131,22 @@ class Settings(BaseSettings):
 
     @property
     def settle_after(self) -> float:
-        """The settling time in force. The default outlives a request that was sent twice over."""
+        """The settling time in force."""
         if self.settle is not None:
             return self.settle
-        return 2 * (self.connect_timeout + self.read_timeout) + 30
+        return _safe_settle(self.connect_timeout, self.read_timeout)
+
+
+class RehearsalSettings(Settings):
+    """Settings whose waits may be as short as one likes, for the sandbox and nothing else.
+
+    There a post lands when it is answered. Only code can choose this: a slip in the environment
+    of a real strike must not.
+    """
+
+    floors_hold: ClassVar[bool] = False
+
+
+def _safe_settle(connect: float, read: float) -> float:
+    """Outlives a request that was sent twice over, and leaves the platform 30 s to show it."""
+    return 2 * (connect + read) + 30

@@ -1,6 +1,6 @@
 """The life of a delivery: its states, what can happen to it, and the one table of who follows whom.
 
-The letters are those of the diagram in docs/architecture.md, which is generated from this table.
+The diagram in docs/architecture.md is generated from it.
 """
 
 from __future__ import annotations
@@ -40,34 +40,52 @@ class Event(StrEnum):
     CANCEL = "cancel"
     RETRACT = "retract"
     REQUEUE = "requeue"
+    RESTORE = "restore"
 
+
+#: The arrows' names in the diagram of docs/architecture.md.
+LETTERS: dict[Event, str] = {
+    Event.CLAIM: "a",
+    Event.ACCEPT: "b",
+    Event.RETRY: "c",
+    Event.REFUSE: "d",
+    Event.DOUBT: "e",
+    Event.RELEASE: "f",
+    Event.FIND: "g",
+    Event.PROVE_ABSENT: "g",
+    Event.PARK: "g",
+    Event.LAPSE: "h",
+    Event.CANCEL: "i",
+    Event.RETRACT: "i",
+    Event.REQUEUE: "i",
+    Event.RESTORE: "j",
+}
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
-    (State.SCHEDULED, Event.CLAIM): State.PUBLISHING,  # a
-    (State.PUBLISHING, Event.ACCEPT): State.PUBLISHED,  # b
-    (State.PUBLISHING, Event.RETRY): State.SCHEDULED,  # c surely not posted, worth another try
-    (State.PUBLISHING, Event.REFUSE): State.FAILED,  # d
-    (State.PUBLISHING, Event.DOUBT): State.UNCERTAIN,  # e answer lost, or died after the call began
-    (State.PUBLISHING, Event.RELEASE): State.SCHEDULED,  # f died or stopped before the call began
-    (State.UNCERTAIN, Event.FIND): State.PUBLISHED,  # g
-    (State.UNCERTAIN, Event.PROVE_ABSENT): State.SCHEDULED,  # g
-    (State.UNCERTAIN, Event.PARK): State.PARKED,  # g a person must decide
-    (State.PARKED, Event.FIND): State.PUBLISHED,  # g as a person decided
-    (State.PARKED, Event.PROVE_ABSENT): State.SCHEDULED,  # g as a person decided
-    (State.SCHEDULED, Event.LAPSE): State.MISSED,  # h
-    (State.SCHEDULED, Event.CANCEL): State.CANCELLED,  # i
-    (State.PUBLISHED, Event.RETRACT): State.RETRACTED,  # i
-    (State.FAILED, Event.REQUEUE): State.SCHEDULED,  # i only by a person's command
-    (State.MISSED, Event.REQUEUE): State.SCHEDULED,  # i
-    (State.CANCELLED, Event.REQUEUE): State.SCHEDULED,  # i
+    (State.SCHEDULED, Event.CLAIM): State.PUBLISHING,
+    (State.PUBLISHING, Event.ACCEPT): State.PUBLISHED,
+    (State.PUBLISHING, Event.RETRY): State.SCHEDULED,  # surely not posted, worth another try
+    (State.PUBLISHING, Event.REFUSE): State.FAILED,
+    (State.PUBLISHING, Event.DOUBT): State.UNCERTAIN,  # answer lost, or died after the call began
+    (State.PUBLISHING, Event.RELEASE): State.SCHEDULED,  # died or stopped before the call began
+    (State.UNCERTAIN, Event.FIND): State.PUBLISHED,
+    (State.UNCERTAIN, Event.PROVE_ABSENT): State.SCHEDULED,
+    (State.UNCERTAIN, Event.PARK): State.PARKED,  # a person must decide
+    (State.PARKED, Event.FIND): State.PUBLISHED,  # as a person decided
+    (State.PARKED, Event.PROVE_ABSENT): State.SCHEDULED,  # as a person decided
+    (State.SCHEDULED, Event.LAPSE): State.MISSED,
+    (State.SCHEDULED, Event.CANCEL): State.CANCELLED,
+    (State.PUBLISHED, Event.RETRACT): State.RETRACTED,
+    (State.FAILED, Event.REQUEUE): State.SCHEDULED,  # only by a person's command
+    (State.MISSED, Event.REQUEUE): State.SCHEDULED,
+    (State.CANCELLED, Event.REQUEUE): State.SCHEDULED,
+    (State.SCHEDULED, Event.RESTORE): State.UNCERTAIN,  # a backup may know less than a platform
 }
 
 #: Nothing more happens to these by themselves.
 TERMINAL = frozenset(
     {State.PUBLISHED, State.FAILED, State.MISSED, State.CANCELLED, State.RETRACTED}
 )
-#: These wait for a person, or tell one that something was not as planned.
-NEEDS_PERSON = frozenset({State.UNCERTAIN, State.PARKED, State.MISSED})
 
 
 def after(state: State, event: Event) -> State:

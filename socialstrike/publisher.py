@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy.orm import Session
 
 from socialstrike import accounts, media, platforms, queue
-from socialstrike.clock import Clock
+from socialstrike.clock import Clock, SystemClock
 from socialstrike.config import Settings
 from socialstrike.db.session import Database
 from socialstrike.exceptions import DatabaseError, VaultError
@@ -40,6 +40,10 @@ log = logging.getLogger(__name__)
 #: Between the ticket's commit and the call the machine may have slept; past this many seconds
 #: the claim may be another's, so the attempt is given up unsent.
 _LONGEST_PAUSE = 5.0
+#: A post this late went out after a stop, a sleep or a pause, not after a mere retry.
+_CATCHING_UP = timedelta(minutes=1)
+#: A look-up reaches so far back before the attempt: no post may seem older than its own sending.
+_CLOCKS_DIFFER = timedelta(seconds=5)
 #: For how long an outcome that cannot be written is kept trying, in seconds. After that it is a
 #: doubt, which a look-up settles.
 _PATIENCE = 120.0
@@ -103,10 +107,20 @@ class Publisher:
         except DatabaseError as error:
             # Nothing was sent: the ticket could not be written. The claim is recovered later.
             log.error("delivery %s: %s", job.delivery, error)
+        except OSError as error:
+            # Before the ticket alone: a picture has no room in the home's cache.
+            why = f"the home cannot be written ({error.strerror}); free some space on its disk"
+            self._failed(job, number, TemporarilyUnavailable(why))
         else:
             self._settle(
                 lambda session, now: queue.accepted(
-                    session, job, number, publication, now=now, actor=self._owner
+                    session,
+                    job,
+                    number,
+                    publication,
+                    pace_until=self._pace_until(job, now),
+                    now=now,
+                    actor=self._owner,
                 )
             )
             log.info("delivery %s is out on %s: %s", job.delivery, job.account, publication.url)
@@ -114,11 +128,10 @@ class Publisher:
     def reconcile(self, job: Job) -> None:
         """Ask the platform whether an uncertain delivery is there, and settle what it says."""
         again = self._clock.now() + timedelta(seconds=self._settings.lookup_every)
-        assert job.started_at is not None  # no doubt without a ticket
         try:
             platform = self._platform(job)
             payload, known = self._payload(job), self._known(job)
-            found = platform.find(payload, job.started_at, known)
+            found = platform.find(payload, self._since(job), known)
         except (PlatformError, VaultError, media.MediaDamaged) as error:
             self._looked_in_vain(job, error, again)
         except DatabaseError as error:
@@ -132,6 +145,12 @@ class Publisher:
                 )
             )
 
+    def _pace_until(self, job: Job, now: datetime) -> datetime | None:
+        """What is late was held up, and more of it may wait: let it out one by one."""
+        if now - job.due_at < _CATCHING_UP or not self._settings.catch_up:
+            return None
+        return now + timedelta(seconds=self._settings.catch_up)
+
     def _platform(self, job: Job) -> Platform:
         with self._database.read() as session:
             account = accounts.get(session, job.account)
@@ -143,6 +162,14 @@ class Publisher:
         with self._database.read() as session:
             pictures = media.load(session, self._settings.media, job.media)
         return Payload(key=job.key, text=job.text, link=job.link, media=pictures)
+
+    def _since(self, job: Job) -> datetime:
+        """From when on a look-up searches, by this machine's clock, as the adapters reckon.
+
+        Ours may be the database server's, and neither agrees with the platform's to the second.
+        """
+        assert job.started_at is not None  # no doubt without a ticket
+        return job.started_at + (SystemClock().now() - self._clock.now()) - _CLOCKS_DIFFER
 
     def _known(self, job: Job) -> list[str]:
         with self._database.read() as session:

@@ -23,6 +23,7 @@ import requests
 from socialstrike import accounts, audit, campaigns, media, post_file, queue
 from socialstrike.app import App, settings
 from socialstrike.audit.chain import Verdict
+from socialstrike.config import RehearsalSettings
 from socialstrike.drafts import CampaignSpec, Draft, PostFile
 from socialstrike.exceptions import InvalidInput
 from socialstrike.platforms import REGISTRY
@@ -34,7 +35,13 @@ _LEAD = 1.0
 #: What a part of an account's name says about its platform, where the file does not.
 _HINTS = {"fb": "facebook", "page": "facebook", "twitter": "x"}
 #: The sandbox answers at once, so doubts need not wait for minutes.
-_PATIENCE = {"settle": 2.0, "lookup_every": 1.0, "retry_base": 0.2, "retry_most": 2.0}
+_PATIENCE = {
+    "settle": 2.0,
+    "lookup_every": 1.0,
+    "retry_base": 0.2,
+    "retry_most": 2.0,
+    "catch_up": 0.0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ class Rehearsal:
         """``duration`` is in seconds. Raises InvalidInput where ``home`` is a real one."""
         self._paths = paths
         self._duration = duration
-        options = settings(home=home, key_file=home / "vault.key", **_PATIENCE)
+        options = settings(RehearsalSettings, home=home, key_file=home / "vault.key", **_PATIENCE)
         if options.database.exists():
             raise InvalidInput(
                 f"{home} holds a home already, and a rehearsal must not touch it; name an empty"

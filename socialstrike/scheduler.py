@@ -25,11 +25,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from socialstrike import heartbeat, queue
-from socialstrike.clock import Clock
+from socialstrike.clock import Clock, SystemClock
 from socialstrike.config import Settings
 from socialstrike.db.session import Database, Watch
 from socialstrike.db.writer import Writer
-from socialstrike.exceptions import AnotherScheduler, DatabaseError
+from socialstrike.exceptions import AnotherScheduler, DatabaseError, DatabaseReadOnly
 from socialstrike.publisher import Publisher
 from socialstrike.queue import Job
 from socialstrike.vault import Vault
@@ -59,8 +59,10 @@ class Scheduler:
         self._ending = False
         self._tending = True
         self._quiet = False
+        self._tended_at = clock.boottime()
         self._next: datetime | None = None
         self._drift = self._drift_now()
+        self._moved = timedelta(0)  # by steps of the clock that are not in the database yet
 
     def run(
         self,
@@ -112,6 +114,11 @@ class Scheduler:
             except Timeout:
                 if not standby:
                     raise AnotherScheduler(self._who_holds_it()) from None
+            except OSError as error:
+                raise DatabaseReadOnly(
+                    f"{self._settings.home} cannot be written ({error.strerror}); check the"
+                    " folder's owner and permissions and the room on its disk"
+                ) from None
             else:
                 return True
         return False
@@ -145,7 +152,7 @@ class Scheduler:
             while not self._ending:
                 if self._round(pool, timer) and until_idle:
                     break
-                self._wait(watch, timer)
+                self._wait(watch)
         finally:
             timer.shutdown(wait=False)
             # What has begun is finished; what has not goes back to the queue.
@@ -162,7 +169,6 @@ class Scheduler:
             # The default drops a job that is a second late; ours only say when to look.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        timer.add_job(self._tend, "interval", seconds=heartbeat.EVERY, id="tend")
         timer.start()
         return timer
 
@@ -173,8 +179,13 @@ class Scheduler:
     def _round(self, pool: ThreadPoolExecutor, timer: BackgroundScheduler) -> bool:
         """Look once at everything; whether nothing is left that this machine could do."""
         try:
+            if moved := self._moved:
+                self._writer.run(lambda session: queue.move_starts(session, moved))
+                self._moved = timedelta(0)
             if self._tending:
                 self._tending = False
+                self._tended_at = self._clock.boottime()
+                self._alarm(timer, "tend", self._tend, heartbeat.EVERY)
                 self._writer.run(self._beat)
                 self._recover("claims were left behind")
             while self._lend(pool):
@@ -258,9 +269,22 @@ class Scheduler:
         self._next = min(moments, default=None)
         if self._next is not None:
             # A lapse counts from the moment after its limit.
-            at = max(self._next, now) + timedelta(milliseconds=1 if due.work_at is None else 0)
-            timer.add_job(self._wake.set, "date", run_date=at, id="due", replace_existing=True)
+            wait = max(self._next - now, timedelta(0)).total_seconds()
+            self._alarm(timer, "due", self._wake.set, wait + (due.work_at is None) * 0.001)
         return idle
+
+    @staticmethod
+    def _alarm(
+        timer: BackgroundScheduler, name: str, act: Callable[[], None], seconds: float
+    ) -> None:
+        """Have ``act`` called once in so many seconds, instead of what ``name`` was set to before.
+
+        Once only: a repeating job whose clock jumps from 1970 to now, as on a machine without a
+        battery, would count every turn that it missed. And by the machine's clock, as the timer
+        goes by that, whichever clock we go by.
+        """
+        at = SystemClock().now() + timedelta(seconds=seconds)
+        timer.add_job(act, "date", run_date=at, id=name, replace_existing=True)
 
     def _tell_quiet(self, quiet: bool) -> None:
         """Let whoever pulled the emergency stop know that no call is under way here."""
@@ -269,15 +293,18 @@ class Scheduler:
             self._writer.run(lambda session: heartbeat.set_quiet(session, self.id, now))
             self._quiet = quiet
 
-    def _wait(self, watch: Watch, timer: BackgroundScheduler) -> None:
+    def _wait(self, watch: Watch) -> None:
         while not self._ending:
             if self._wake.wait(TICK):
                 self._wake.clear()
                 return
-            if self._stepped(timer) or self._changed(watch):
+            if self._stepped() or self._changed(watch):
                 return
-            # The wake-up counts seconds of a running machine; after a suspend we are late.
+            # The wake-ups count seconds of a running machine; after a suspend we are late.
             if self._next is not None and self._clock.now() > self._next:
+                return
+            if self._clock.boottime() - self._tended_at > heartbeat.EVERY + 1:
+                self._tending = True
                 return
 
     def _changed(self, watch: Watch) -> bool:
@@ -286,14 +313,15 @@ class Scheduler:
         except DatabaseError:
             return True  # the round says what is wrong
 
-    def _stepped(self, timer: BackgroundScheduler) -> bool:
+    def _stepped(self) -> bool:
         drift = self._drift_now()
         step, self._drift = drift - self._drift, drift
         if abs(step) < _STEP:
             return False
         log.warning("the clock was moved by %+.1f s; looking at everything again", step)
-        for job in timer.get_jobs():
-            job.modify(next_run_time=self._clock.now())
+        if self._database.sole:  # of several schedulers each would move the same times
+            self._moved += timedelta(seconds=step)
+        self._tending = True
         return True
 
     def _drift_now(self) -> float:

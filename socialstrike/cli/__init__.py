@@ -13,7 +13,17 @@ from collections.abc import Sequence
 
 import typer
 
-from socialstrike.cli import accounts, audit, campaigns, database, output, posts, rehearse, service
+from socialstrike.cli import (
+    accounts,
+    audit,
+    campaigns,
+    database,
+    doctor,
+    output,
+    posts,
+    rehearse,
+    service,
+)
 from socialstrike.cli.context import root
 from socialstrike.exceptions import InvalidInput, SocialstrikeError
 from socialstrike.redaction import redact
@@ -33,6 +43,7 @@ app.add_typer(campaigns.app, name="campaigns")
 service.register(app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(database.app, name="database")
+doctor.register(app)
 
 #: Options of the whole command, which may stand anywhere on the line; True where a value follows.
 _GLOBAL = {"--home": True, "--verbose": False, "-v": False}

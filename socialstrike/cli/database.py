@@ -1,20 +1,21 @@
-"""``socialstrike database``: the home's tables."""
+"""``socialstrike database``: the home's tables, whether they are sound, and copies of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from socialstrike.cli import output
-from socialstrike.cli.context import Options
+from socialstrike.cli.context import AsJson, Options
 
-app = typer.Typer(help="The home's database.")
+app = typer.Typer(help="The home's database: upgrade it, check it, back it up, restore it.")
 
 
 @app.callback()
 def _database() -> None:
-    """The home's database."""
+    """The home's database: upgrade it, check it, back it up, restore it."""
 
 
 @app.command()
@@ -40,3 +41,109 @@ def upgrade(context: typer.Context) -> None:
     else:
         now = migrate.known_versions()[-1]
         output.line(f"A new database: {location}" if new else f"The tables are at {now} already.")
+
+
+@app.command()
+def check(context: typer.Context, as_json: AsJson = False) -> None:
+    """Check the file, the log, what waits against what was queued, and the log against the table.
+
+    Exit 1 where the file is damaged, 4 where something in it was altered.
+    """
+    from socialstrike import app as house
+    from socialstrike import storage
+    from socialstrike.exceptions import DatabaseError, VerificationFailed
+
+    options: Options = context.obj
+    location = house.settings(home=options.home).location
+    with output.busy("Looking at every row …"):
+        findings = storage.check(location)
+    if as_json:
+        output.as_json(
+            [
+                {"check": f.name, "ok": not f.faults, "message": f.message, "faults": f.faults}
+                for f in findings
+            ]
+        )
+    else:
+        for finding in findings:
+            for fault in finding.faults:
+                output.line(f"BAD  {finding.name}: {fault}")
+            if not finding.faults:
+                output.line(f"ok   {finding.name}: {finding.message}")
+    wrong = [finding for finding in findings if finding.faults]
+    if any(finding.damage for finding in wrong):
+        if not as_json:
+            output.note("Restore a backup into another home: socialstrike database restore FILE")
+        raise typer.Exit(DatabaseError.exit_code)
+    if wrong:
+        raise typer.Exit(VerificationFailed.exit_code)
+
+
+@app.command()
+def backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The new file to write; nothing is overwritten.")],
+) -> None:
+    """Write a verified copy of the database, pictures included, while the scheduler may work.
+
+    It holds the credentials, sealed, and not the key that opens them.
+    """
+    from socialstrike import app as house
+    from socialstrike import storage
+
+    options: Options = context.obj
+    settings = house.settings(home=options.home)
+    with output.busy(f"Copying to {file} …"):
+        made = storage.backup(settings.location, file)
+    output.line(f"{file} holds {made.deliveries} deliveries and {made.entries} entries, verified.")
+    output.line(f"Head of its log: {made.head}")
+    if made.sealed:
+        output.line(
+            f"The credentials of {made.sealed} accounts are in it, sealed; the key that opens them"
+            f" is not. Copy {settings.key.absolute()} too, to another place."
+        )
+
+
+@app.command()
+def restore(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A backup made by: socialstrike database backup.")],
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Bring an older version's tables up to date.")
+    ] = False,
+) -> None:
+    """Restore a backup into an empty home. What may have gone out since is looked up, not sent.
+
+    Stop every scheduler of the old home first. Exit 4 where the backup does not verify.
+    """
+    from socialstrike import app as house
+    from socialstrike import storage
+    from socialstrike.clock import SystemClock
+    from socialstrike.exceptions import InvalidInput
+
+    options: Options = context.obj
+    settings = house.settings(home=options.home)
+    if not isinstance(settings.location, Path):
+        raise InvalidInput(
+            "the database is on a PostgreSQL server; restore it with that server's own pg_restore"
+        )
+    with output.busy(f"Restoring {file} …"):
+        done = storage.restore(
+            file,
+            settings.location,
+            upgrade=upgrade,
+            settle=settings.settle_after,
+            clock=SystemClock(),
+            actor=house.person(),
+        )
+    output.line(f"{settings.home.absolute()} has {done.deliveries} deliveries of the backup.")
+    output.line(
+        f"{done.waiting} are still to go out; {done.doubted} of them may have gone out since the"
+        " backup, and are looked up on their platform before anything is sent."
+    )
+    output.line(
+        "What was cancelled, paused or stopped since the backup is not in it: look through"
+        " socialstrike posts list before: socialstrike run"
+    )
+    if done.sealed and not settings.key.exists():
+        output.line(f"The key is missing: put the old home's at {settings.key.absolute()}")

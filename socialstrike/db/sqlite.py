@@ -99,6 +99,8 @@ def make_engine(path: Path, *, busy_timeout: float) -> Engine:
 
 def explain(error: BaseException, path: object) -> DatabaseError | None:
     """One sentence for what SQLite says, None where it only enforces a constraint."""
+    if isinstance(error, UnicodeDecodeError):
+        return _damaged(path)  # Python's reader raises it for a text that is none any more
     if not isinstance(error, sqlite3.Error) or isinstance(error, sqlite3.IntegrityError):
         return None
     return _explained(error, path)
@@ -159,7 +161,14 @@ def _explained(error: sqlite3.Error, path: object) -> DatabaseError:
     if code == "SQLITE_FULL":
         return DatabaseFull()
     if code == "SQLITE_NOTADB" or code.startswith("SQLITE_CORRUPT"):
-        return DatabaseError(f"{path} is damaged or is not a database; restore a backup")
+        return _damaged(path)
     if code.startswith("SQLITE_IOERR"):
-        return DatabaseError(f"the disk refused to read or write {path} ({code})")
+        return DatabaseError(
+            f"the disk refused to read or write {path} ({code}); see whether it is full, over a"
+            " quota, unplugged or failing"
+        )
     return DatabaseError(f"the database refused: {error}")
+
+
+def _damaged(path: object) -> DatabaseError:
+    return DatabaseError(f"{path} is damaged or is not a database; restore a backup")

@@ -100,11 +100,16 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What the platform answered: the post's id there, its address, and when (aware, UTC)."""
+    """What the platform answered: the post's id there, its address, and when (aware, UTC).
+
+    ``throttled_until`` is until when the account's next post would be refused, where the answer
+    says that this one used up what the platform allows (aware, UTC).
+    """
 
     remote_id: str
     url: str | None
     at: datetime | None = None
+    throttled_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +203,13 @@ class Platform(ABC):
     def retract(self, remote_id: str) -> None:
         """Delete a post; one that is already gone counts as deleted."""
 
+    def their_time(self) -> datetime | None:
+        """The platform's clock as its last answer gave it (aware, UTC, whole seconds).
+
+        None where there was no answer, or it did not say.
+        """
+        return None
+
 
 Operation = Literal["check", "upload", "publish", "find", "retract"]
 
@@ -228,6 +240,20 @@ class Answer:
         except (ValueError, OverflowError, OSError):
             return _http_date(after)
 
+    def used_up_until(self) -> datetime | None:
+        """Until when nothing remains of what the platform allows; None where something does.
+
+        Aware, UTC, at most a day ahead: no platform's window is longer, so more is a mistake.
+        """
+        if self.headers.get("x-rate-limit-remaining", "").strip() != "0":
+            return None
+        reset = self.retry_at()
+        return min(reset, datetime.now(UTC) + timedelta(days=1)) if reset else None
+
+    def date(self) -> datetime | None:
+        """When the platform says it answered (aware, UTC, whole seconds)."""
+        return _http_date(self.headers.get("date", ""))
+
 
 def _http_date(text: str) -> datetime | None:
     try:
@@ -254,7 +280,7 @@ class Exchange:
         A post made after ``since`` never lies before it. A clock ahead of ours moves nothing:
         looking back too far is safe, not far enough is not.
         """
-        date = _http_date(self.answer.headers.get("date", "")) if self.answer else None
+        date = self.answer.date() if self.answer else None
         behind = date - datetime.now(UTC) if date else timedelta()
         if behind < timedelta(seconds=-2):  # less is the header's rounding and the way here
             since += behind
@@ -288,6 +314,10 @@ class HttpPlatform(Platform):
 
     access: Access
     exchange: Exchange
+
+    def their_time(self) -> datetime | None:
+        """From the last answer's Date, whether that was a success or a refusal; see Platform."""
+        return self.exchange.answer.date() if self.exchange.answer else None
 
     @abstractmethod
     def diagnose(self, answer: Answer) -> Diagnosis:

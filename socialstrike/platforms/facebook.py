@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -50,6 +51,10 @@ _TRANSIENT = {1, 2}
 _BLOCKED, _DUPLICATE, _GONE = 368, 506, (100, 33)
 _ALREADY_POSTED, _CONFIRM_IDENTITY = 1404082, 4854002
 _RESUME = "socialstrike accounts resume {account}"
+
+#: Facebook counts over a sliding hour and does not say when calls are let through again: a part
+#: of that hour, after which what was used has fallen below the limit unless others use it too.
+_BREATHER = timedelta(minutes=5)
 
 
 class FacebookPage(HttpPlatform):
@@ -123,7 +128,9 @@ class FacebookPage(HttpPlatform):
             fields[f"attached_media[{number}]"] = f'{{"media_fbid":"{media_id}"}}'
         if payload.link and not payload.media:
             fields["link"] = payload.link
-        return _publication(_id(self._call(f"{self._page}/feed", post_args=fields)))
+        made = _publication(_id(self._call(f"{self._page}/feed", post_args=fields)))
+        told = self.exchange.answer
+        return replace(made, throttled_until=_used_up_until(told) if told else None)
 
     @guarded("find")
     def find(
@@ -224,6 +231,18 @@ def _regained_at(answer: Answer) -> datetime | None:
         return datetime.now(UTC) + timedelta(minutes=minutes) if minutes > 0 else None
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return None
+
+
+def _used_up_until(answer: Answer) -> datetime | None:
+    """Until when to wait where a usage header stands at 100 % or over; None below that."""
+    for name in ("x-app-usage", "x-page-usage"):
+        try:
+            used = max(map(float, json.loads(answer.headers.get(name, "{}")).values()), default=0)
+        except (ValueError, TypeError, AttributeError):
+            continue  # in a form that is not known: the platform still refuses what is too much
+        if used >= 100:
+            return _regained_at(answer) or datetime.now(UTC) + _BREATHER
+    return _regained_at(answer)
 
 
 def _is_duplicate(code: int | None, subcode: int | None) -> bool:

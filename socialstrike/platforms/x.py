@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -133,7 +134,10 @@ class X(HttpPlatform):
             media_ids=list(media_ids) or None,
             user_auth=self._oauth1,
         )
-        return _publication(_id(answer))
+        told = self.exchange.answer
+        return replace(
+            _publication(_id(answer)), throttled_until=told.used_up_until() if told else None
+        )
 
     @guarded("find")
     def find(

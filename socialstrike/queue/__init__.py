@@ -12,6 +12,7 @@ from socialstrike.queue.claim import (
     claim_doubts,
     extend,
     lapse,
+    move_starts,
     next_look,
     orphans,
     recover,
@@ -28,6 +29,8 @@ from socialstrike.queue.listing import (
     show,
 )
 from socialstrike.queue.person import cancel, requeue, resolve, select_ids
+from socialstrike.queue.replay import altered, disagreements
+from socialstrike.queue.restored import doubt_after_restore
 from socialstrike.queue.settle import (
     absent,
     accepted,
@@ -49,12 +52,15 @@ __all__ = [
     "Stopped",
     "absent",
     "accepted",
+    "altered",
     "begin",
     "cancel",
     "claim",
     "claim_doubts",
     "counts",
     "deliveries",
+    "disagreements",
+    "doubt_after_restore",
     "doubted",
     "enqueue",
     "extend",
@@ -62,6 +68,7 @@ __all__ = [
     "in_flight",
     "lapse",
     "looked_in_vain",
+    "move_starts",
     "next_due",
     "next_look",
     "orphans",

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from socialstrike import audit
+from socialstrike import audit, lifecycle
 from socialstrike.db.models import Account, Attempt, Delivery, Home
 from socialstrike.db.session import affected
 from socialstrike.lifecycle import Event, State
@@ -256,6 +256,22 @@ def recover(
             error=error,
         )
     return back, doubts
+
+
+def move_starts(session: Session, step: timedelta) -> None:
+    """The wall clock was moved by ``step``: say by the new one when attempts that count began.
+
+    A clock put back would otherwise hide a post from its look-up, as older than the attempt; one
+    put forward would end the settling time at once.
+    """
+    begun = select(Delivery).where(
+        Delivery.started_at.is_not(None), Delivery.state.not_in(lifecycle.TERMINAL)
+    )
+    for row in session.scalars(begun):
+        assert row.started_at is not None
+        row.started_at += step
+        if row.state == State.UNCERTAIN:
+            row.next_at += step
 
 
 def next_look(session: Session, *, busy: Collection[int] = ()) -> Next:

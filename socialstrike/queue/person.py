@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
+from socialstrike import audit
+from socialstrike.audit import chain
 from socialstrike.exceptions import IllegalTransition, NotFound
 from socialstrike.lifecycle import Event, origins
 from socialstrike.queue.job import Job, load, move
@@ -45,7 +47,7 @@ def requeue(session: Session, ids: Sequence[int], *, now: datetime, actor: str) 
             actor=actor,
             changes={
                 "next_at": max(now, job.due_at),
-                "late_after": max(now, job.due_at) + (job.late_after - job.due_at),
+                "late_after": max(now, job.due_at) + _limit(session, job),
                 "error": None,
             },
         )
@@ -86,6 +88,20 @@ def resolve(
         remote_url=url,
         published_at=at,
     )
+
+
+def _limit(session: Session, job: Job) -> timedelta:
+    """How late it may go out, as it was queued.
+
+    Read from the log: ``late_after`` may already be counted from an earlier command, and a limit
+    reckoned from that would grow with every one.
+    """
+    [first, *_] = audit.entries(session, kind="delivery.scheduled", delivery=job.delivery)
+    entry = chain.parse(first)
+    due_at, late_after = (
+        datetime.fromisoformat(str(entry[name])) for name in ("due_at", "late_after")
+    )
+    return late_after - due_at
 
 
 def _all_in(session: Session, ids: Sequence[int], event: Event, what: str) -> list[Job]:

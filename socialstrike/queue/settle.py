@@ -32,10 +32,31 @@ def accepted(
     number: int | None,
     publication: Publication,
     *,
+    pace_until: datetime | None = None,
     now: datetime,
     actor: str,
 ) -> bool:
-    """The platform took the post and gave its id."""
+    """The platform took the post and gave its id. The account's next waits until ``pace_until``.
+
+    Where it says that this used up what it allows, the account waits as a whole until then, so
+    that its next post is not refused.
+    """
+    if pace_until is not None:
+        _throttle(session, job, pace_until)
+    until = publication.throttled_until
+    if until is not None and until > max(now, pace_until or now):
+        _throttle(session, job, until)
+        why = "the platform says that nothing remains of what it allows for now"
+        audit.append(
+            session,
+            now,
+            "account.throttled",
+            actor,
+            account=job.account,
+            platform=job.platform,
+            until=until,
+            reason=why,
+        )
     return _end(
         session, job, number, "accepted", now=now, actor=actor, remote_id=publication.remote_id
     ) and (_published(session, job, Event.ACCEPT, publication, now=now, actor=actor))
@@ -56,12 +77,7 @@ def retried(
     if not _end(session, job, number, "not posted", now=now, actor=actor, error=error):
         return False
     if throttled_until is not None:
-        affected(
-            session,
-            update(Account)
-            .where(Account.id == job.account_id)
-            .values(throttled_until=throttled_until),
-        )
+        _throttle(session, job, throttled_until)
     changes = {**_FREE, "next_at": next_at, "error": error}
     return move(
         session,
@@ -182,6 +198,13 @@ def _published(
         remote_url=publication.url,
         published_at=at,
         lateness_ms=round((at - job.due_at).total_seconds() * 1000),
+    )
+
+
+def _throttle(session: Session, job: Job, until: datetime) -> None:
+    affected(
+        session,
+        update(Account).where(Account.id == job.account_id).values(throttled_until=until),
     )
 
 

@@ -30,6 +30,13 @@ HASTE = {
     "SOCIALSTRIKE_RETRY_BASE": "0.1",
     "SOCIALSTRIKE_RETRY_MOST": "0.3",
 }
+#: The command, with those waits allowed: without it they are refused as too short to be safe.
+LAUNCH = """
+from socialstrike.config import Settings
+Settings.floors_hold = False
+from socialstrike.cli import main
+main()
+"""
 #: Values with characters that look different in a URL, in JSON and in base64.
 CREDENTIALS = {
     "x": {
@@ -142,7 +149,7 @@ class Cli:
     def line(self, *arguments: str | Path, before: Sequence[str] = ()) -> list[str]:
         """The command as a shell would start it."""
         home = ["--home", str(self.home)]
-        return [*before, sys.executable, "-m", "socialstrike", *home, *map(str, arguments)]
+        return [*before, sys.executable, "-c", LAUNCH, *home, *map(str, arguments)]
 
     def add(self, platform: str, name: str, sandbox: SandboxProcess) -> None:
         """Add an account that posts to the sandbox."""

@@ -12,7 +12,7 @@ import pytest
 from socialstrike import accounts, audit, queue
 from socialstrike.audit import chain
 from socialstrike.clock import ManualClock
-from socialstrike.config import Settings
+from socialstrike.config import RehearsalSettings, Settings
 from socialstrike.db.models import Delivery
 from socialstrike.db.session import Database
 from socialstrike.drafts import Draft, DraftDelivery, DraftMedia
@@ -145,7 +145,7 @@ def strike(database: Database, home: Path, location: Path | str) -> Strike:
 @pytest.fixture
 def quick(home: Path) -> Settings:
     """Settings for a platform that answers at once: nothing is waited for longer than needed."""
-    return Settings(
+    return RehearsalSettings(
         home=home,
         connect_timeout=2,
         read_timeout=2,
@@ -154,4 +154,5 @@ def quick(home: Path) -> Settings:
         retry_base=0.05,
         retry_most=0.2,
         lease=5,
+        catch_up=0,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sqlite3
@@ -11,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -179,6 +180,33 @@ def test_hundreds_due_at_once_all_go_out_one_at_a_time_per_account(live, sandbox
             busy.remove(entry["account"])
 
 
+@pytest.mark.parametrize("kind", ["postgres"], indirect=True)
+def test_ten_schedulers_share_one_database_and_send_nothing_twice(live, sandbox) -> None:
+    names = [f"n{number}" for number in range(12)]
+    for name in names:
+        made = sandbox.add_account("x", name, limit=None)
+        live.account(name, "x", made["credentials"], sandbox.base_url)
+    for number in range(5):
+        live.post(*names, text=f"{number}. On occupe")
+    faults: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            _scheduler(live, workers=4).run(until_idle=True)
+        except BaseException as fault:  # noqa: BLE001  (handed to the test's own thread)
+            faults.append(fault)
+
+    threads = [threading.Thread(target=work) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert faults == []
+    assert live.states() == {"published": 60}
+    assert len(sandbox.posts()) == 60
+
+
 def test_one_slow_account_delays_no_other(live, sandbox) -> None:
     sandbox.add_fault("slow", account="a", seconds=1.5)
     [slow] = live.post("a")
@@ -197,6 +225,20 @@ def test_what_came_due_while_it_was_down_goes_out_or_is_missed_by_its_limit(live
     assert live.state(late) == "published"
     assert live.state(too_late) == "missed"
     assert len(sandbox.posts()) == 1
+
+
+def test_what_waited_goes_out_one_by_one_and_no_account_floods(live, sandbox) -> None:
+    for number in range(3):
+        live.post("a", "b", text=f"{number}. En retard", due=timedelta(minutes=-10))
+    on_time = live.post("b", text="À l'heure", due=timedelta(seconds=0.2))
+    _scheduler(live, catch_up=0.6).run(until_idle=True)
+    assert live.states() == {"published": 7}
+    assert live.state(on_time[0]) == "published"
+    for account in ("a", "b"):
+        late = [p for p in sandbox.posts(account=account) if "retard" in p["text"]]
+        moments = [datetime.fromisoformat(post["at"]) for post in late]
+        gaps = [b - a for a, b in itertools.pairwise(moments)]
+        assert min(gaps) > timedelta(seconds=0.5)
 
 
 def test_what_becomes_too_late_while_its_account_is_paused_is_missed(live) -> None:
@@ -322,12 +364,13 @@ SERVICE = """
 import logging, sys
 from pathlib import Path
 from socialstrike.clock import SystemClock
-from socialstrike.config import Settings
+from socialstrike.config import RehearsalSettings
 from socialstrike.db.session import Database
 from socialstrike.scheduler import Scheduler
 from socialstrike.vault import Vault
 home = Path(sys.argv[1])
-settings = Settings(home=home, connect_timeout=2, read_timeout=5, settle=0.3, lookup_every=0.2)
+waits = {"connect_timeout": 2, "read_timeout": 5, "settle": 0.3, "lookup_every": 0.2}
+settings = RehearsalSettings(home=home, **waits)
 database = Database(settings.location)
 scheduler = Scheduler(database, Vault(b"k" * 32), settings, database.clock(SystemClock()))
 with scheduler.stopped_by_signals():

@@ -41,6 +41,11 @@ def test_a_doubt_is_never_claimed_without_a_proof_of_absence() -> None:
     assert {e for e, to in leaving.items() if to is State.SCHEDULED} == {Event.PROVE_ABSENT}
 
 
+def test_a_restored_backup_makes_doubts_and_nothing_else() -> None:
+    arrows = {(at, to) for (at, event), to in TRANSITIONS.items() if event is Event.RESTORE}
+    assert arrows == {(State.SCHEDULED, State.UNCERTAIN)}
+
+
 def test_the_machine_alone_moves_nothing_that_is_over() -> None:
     by_person = {Event.REQUEUE, Event.RETRACT}
     assert {event for at, event in TRANSITIONS if at in TERMINAL} == by_person

@@ -1,0 +1,314 @@
+"""Is everything ready for the strike day: one finding per check, and what to do where not.
+
+Nothing is changed and nothing is posted; the platforms are only asked whose the credentials are.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from socialstrike import accounts, heartbeat, platforms, queue
+from socialstrike.clock import Clock
+from socialstrike.config import Settings
+from socialstrike.db import migrate
+from socialstrike.db.models import Account, Campaign
+from socialstrike.db.session import Database, database_version
+from socialstrike.exceptions import DatabaseError, SocialstrikeError, VaultError
+from socialstrike.platforms.base import CredentialsRefused, PlatformError
+from socialstrike.vault import Vault, load_key
+
+Verdict = Literal["ok", "warn", "bad"]
+
+#: Free space below which the database may not hold a day, and below which it will not, in bytes.
+_LITTLE, _NO_ROOM = 500_000_000, 50_000_000
+#: How far this machine's clock may be off: more is worth a word, much more is wrong, in seconds.
+_OFF, _FAR_OFF = 2.0, 30.0
+#: Credentials that end sooner than this may not last through the strike.
+_SOON = timedelta(days=3)
+#: A post that is due is picked up well within this time where a scheduler works.
+_GRACE = timedelta(seconds=10)
+#: Accounts asked at once.
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; ``remedy`` is what to do about it, None where all is well."""
+
+    check: str
+    verdict: Verdict
+    message: str
+    remedy: str | None = None
+
+
+def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """Look at the home, the machine, the platforms and the queue; findings as they come.
+
+    Raises InvalidInput where the settings name no place for the database.
+    """
+    location = settings.location
+    if isinstance(location, Path) and not location.exists():
+        yield Finding(
+            "home",
+            "bad",
+            f"there is no home in {settings.home.absolute()}",
+            "name another with --home, or begin with: socialstrike accounts add x NAME",
+        )
+        return
+    yield from _home(settings)
+    yield _disk(settings.home)
+    database = Database(location)
+    try:
+        found = _database(database)
+        yield found
+        if found.verdict != "bad":
+            yield from _inside(database, settings, database.clock(clock))
+    except DatabaseError as error:
+        yield Finding("database", "bad", str(error), "look closer: socialstrike database check")
+    finally:
+        database.dispose()
+
+
+def _inside(database: Database, settings: Settings, clock: Clock) -> Iterator[Finding]:
+    with database.read() as session:
+        everyone = [a for a in accounts.every(session) if a.forgotten_at is None]
+        yield _zones(session)
+        vault, key = _key(settings, needed=any(account.credentials for account in everyone))
+    yield key
+    if vault is not None:
+        yield from _platforms(database, vault, settings, clock, everyone)
+    with database.read() as session:
+        now = clock.now()
+        for account in everyone:
+            yield from _waiting(account, now)
+        yield _stop(session)
+        yield from _queue(session, now)
+
+
+def _home(settings: Settings) -> Iterator[Finding]:
+    home = settings.home.absolute()
+    if not os.access(home, os.W_OK | os.X_OK):
+        yield Finding(
+            "home",
+            "bad",
+            f"{home} cannot be written",
+            "run as its owner, or give it to this user with: chown",
+        )
+        return
+    open_to_others = [
+        path
+        for path in (home, *home.glob("socialstrike.db*"))
+        if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077
+    ]
+    if open_to_others:
+        names = " ".join(map(str, open_to_others))
+        yield Finding("home", "warn", f"others can look into {names}", f"chmod go= {names}")
+    else:
+        yield Finding("home", "ok", f"{home} is its owner's alone")
+
+
+def _disk(home: Path) -> Finding:
+    free = shutil.disk_usage(home).free
+    message = f"{free // 1_000_000} MB are free where the home is"
+    if free >= _LITTLE:
+        return Finding("disk", "ok", message)
+    verdict: Verdict = "bad" if free < _NO_ROOM else "warn"
+    return Finding("disk", verdict, message, "free some space, or move the home to another disk")
+
+
+def _database(database: Database) -> Finding:
+    version, needed = database_version(database), migrate.known_versions()[-1]
+    if version == needed:
+        return Finding("database", "ok", f"it answers, at version {version} of the tables")
+    return Finding(
+        "database",
+        "bad",
+        f"it is at version {version} of the tables, and this socialstrike needs {needed}",
+        "stop the scheduler, then run: socialstrike database upgrade; or install the socialstrike"
+        " that wrote it",
+    )
+
+
+def _zones(session: Session) -> Finding:
+    names = {"Europe/Paris", *session.scalars(select(Campaign.timezone).distinct())}
+    missing = []
+    for name in sorted(names):
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            missing.append(name)
+    if not missing:
+        return Finding("time zones", "ok", f"known here: {', '.join(sorted(names))}")
+    return Finding(
+        "time zones",
+        "bad",
+        f"unknown on this machine: {', '.join(missing)}",
+        "install the time zones anew: pip install --upgrade tzdata",
+    )
+
+
+def _key(settings: Settings, *, needed: bool) -> tuple[Vault | None, Finding]:
+    if not needed and not settings.key.exists():
+        return None, Finding("key", "ok", "none yet: the first account makes it")
+    try:
+        vault = Vault(load_key(settings.key, create=False))
+    except VaultError as error:
+        return None, Finding("key", "bad", *_told(error))
+    return vault, Finding("key", "ok", f"{settings.key.absolute()} is its owner's alone")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An account's answer; ``ahead`` is the platform's clock minus ours, in seconds."""
+
+    finding: Finding
+    platform: str
+    ahead: float | None = None
+
+
+def _platforms(
+    database: Database, vault: Vault, settings: Settings, clock: Clock, asked: Sequence[Account]
+) -> Iterator[Finding]:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        answers = list(
+            pool.map(lambda account: _ask(database, vault, settings, clock, account), asked)
+        )
+    yield from (answer.finding for answer in answers)
+    yield _clock([answer for answer in answers if answer.ahead is not None])
+
+
+def _ask(
+    database: Database, vault: Vault, settings: Settings, clock: Clock, account: Account
+) -> _Asked:
+    """Ask the account's platform whose its credentials are, and what time it is there."""
+    check = f"account {account.name}"
+    try:
+        with database.read() as session:
+            access = accounts.access(session, vault, account)
+        timeout = (settings.connect_timeout, settings.read_timeout)
+        adapter = platforms.get(account.platform)(access, timeout=timeout)
+    except SocialstrikeError as error:
+        return _Asked(Finding(check, "bad", *_told(error)), account.platform)
+    before = clock.now()
+    try:
+        identity = adapter.check()
+        ends = identity.expires_at
+        finding = Finding(check, "ok", f"{identity.name} on {adapter.label}")
+        if ends is not None and ends - before < _SOON:
+            finding = Finding(
+                check,
+                "warn",
+                f"its credentials end at {ends:%Y-%m-%d %H:%M} UTC",
+                f"socialstrike accounts add {account.platform} {account.name} --replace",
+            )
+    except PlatformError as error:
+        verdict: Verdict = "bad" if isinstance(error, CredentialsRefused) else "warn"
+        finding = Finding(check, verdict, *_told(error))
+    middle = before + (clock.now() - before) / 2
+    theirs = adapter.their_time()
+    # A Date has whole seconds: on the average half a second was cut off.
+    ahead = None if theirs is None else (theirs - middle).total_seconds() + 0.5
+    return _Asked(finding, account.platform, ahead)
+
+
+def _clock(answers: Sequence[_Asked]) -> Finding:
+    if not answers:
+        return Finding(
+            "clock",
+            "warn",
+            "no platform answered, so nobody can say whether this machine's clock is right",
+            "see whether its time is synchronised: timedatectl",
+        )
+    # Of many answers the middle one: a single platform may be wrong itself.
+    by_size = sorted(answers, key=lambda answer: answer.ahead or 0.0)
+    middle = by_size[len(by_size) // 2]
+    ahead = middle.ahead or 0.0
+    off = abs(ahead)
+    where = f"the clock of {platforms.get(middle.platform).label}"
+    if off <= _OFF:
+        return Finding("clock", "ok", f"it agrees with {where} within {_OFF:g} s")
+    side = "behind" if ahead > 0 else "ahead of"
+    return Finding(
+        "clock",
+        "bad" if off > _FAR_OFF else "warn",
+        f"it is {off:.0f} s {side} {where}, and posts go out by it",
+        "turn on time synchronisation: timedatectl set-ntp true",
+    )
+
+
+def _waiting(account: Account, now: datetime) -> Iterator[Finding]:
+    """Why an account's posts wait, where they do."""
+    if account.paused_at is not None:
+        yield Finding(
+            f"account {account.name}",
+            "warn",
+            f"paused since {account.paused_at:%Y-%m-%d %H:%M} UTC: {account.pause_reason}",
+            f"socialstrike accounts resume {account.name}",
+        )
+    elif account.throttled_until is not None and account.throttled_until > now:
+        yield Finding(
+            f"account {account.name}",
+            "ok",
+            f"waits until {account.throttled_until:%Y-%m-%d %H:%M:%S} UTC, as its platform asked",
+        )
+
+
+def _stop(session: Session) -> Finding:
+    halt = queue.stopped(session)
+    if halt is None:
+        return Finding("emergency stop", "ok", "not pulled")
+    why = f": {halt.reason}" if halt.reason else ""
+    return Finding("emergency stop", "warn", f"pulled by {halt.by}{why}", "socialstrike start")
+
+
+def _queue(session: Session, now: datetime) -> Iterator[Finding]:
+    counts = queue.counts(session)
+    waiting = counts.get("scheduled", 0) + counts.get("uncertain", 0)
+    beats = heartbeat.alive(session, now)
+    if beats:
+        yield Finding("scheduler", "ok", f"alive, process {beats[0].pid} on {beats[0].host}")
+    elif waiting:
+        message = f"none is running, and {waiting} deliveries wait for one"
+        yield Finding("scheduler", "warn", message, "socialstrike run")
+    else:
+        yield Finding("scheduler", "ok", "none is running, and nothing waits for one")
+    told: list[tuple[int, Verdict, str, str]] = [
+        (
+            queue.overdue(session, now - _GRACE),
+            "warn",
+            "should have gone out by now",
+            "the findings above may say why: a stop, a pause, or no scheduler",
+        ),
+        (
+            counts.get("uncertain", 0),
+            "warn",
+            "uncertain, and being looked up by the scheduler",
+            "wait, and do not post them by hand",
+        ),
+        (
+            counts.get("parked", 0),
+            "bad",
+            "must be decided by you",
+            "socialstrike posts list --state parked, then: socialstrike posts resolve",
+        ),
+    ]
+    wrong = [Finding("deliveries", v, f"{n} {what}", do) for n, v, what, do in told if n]
+    yield from wrong or [Finding("deliveries", "ok", "none overdue, uncertain or parked")]
+
+
+def _told(error: SocialstrikeError) -> tuple[str, str]:
+    """The message of an error apart from the remedy it ends with."""
+    what, _, remedy = str(error).partition("; ")
+    return what, remedy or "try again in a moment"

@@ -16,8 +16,8 @@ GENERATED = $(shell grep -l '\[\[\[cog' *.md docs/*.md)
 .DEFAULT_GOAL := help
 # Two installations into one environment at the same time would disturb each other.
 .NOTPARALLEL:
-.PHONY: help rehearse test lint types contract migrations docs docs-write wheel smoke check bench \
-	constraints clean
+.PHONY: help rehearse test gauntlet lint types contract migrations docs docs-write wheel smoke check \
+	bench constraints clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ rehearse: $(VENV)/.runtime ## Play the sample strike day against the local sandb
 
 test: $(VENV)/.dev ## Run every test
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
+
+gauntlet: $(VENV)/.dev ## Break it in every known way, often: 35 minutes, and a table of what held
+	$(BIN)/python -m pytest tests/gauntlet --gauntlet=long $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and formatting
 	$(BIN)/ruff check .

@@ -243,7 +243,7 @@ def _clock(answers: Sequence[_Asked]) -> Finding:
     return Finding(
         "clock",
         "bad" if off > _FAR_OFF else "warn",
-        f"it is {off:.0f} s {side} {where}, and posts go out by it",
+        f"it is about {off:.0f} s {side} {where}, and posts go out by it",
         "turn on time synchronisation: timedatectl set-ntp true",
     )
 

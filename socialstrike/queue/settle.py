@@ -151,6 +151,14 @@ def absent(session: Session, job: Job, *, next_at: datetime, now: datetime, acto
             Attempt.delivery_id == job.delivery, Attempt.outcome == "unknown"
         )
     ).all()
+    late = session.scalar(
+        select(Attempt.remote_id).where(
+            Attempt.delivery_id == job.delivery, Attempt.outcome == "accepted"
+        )
+    )
+    if late is not None:
+        why = f"not found there, but a late answer says that it was posted as {printable(late)}"
+        return _park(session, job, why, now=now, actor=actor)
     if len(doubts) >= MOST_DOUBTS:
         why = f"in doubt after {len(doubts)} attempts and not found there. Last: {doubts[-1]}"
         return _park(session, job, why, now=now, actor=actor)

@@ -102,6 +102,14 @@ def test_one_absence_is_not_enough_to_send_again(strike, doubtful) -> None:
     assert strike.state(doubtful.delivery) == "scheduled"
 
 
+def test_what_a_late_answer_says_was_posted_is_never_sent_again(strike, begun) -> None:
+    strike.do(queue.recover, mine=(), others=(), settle=0)
+    assert not strike.do(queue.accepted, begun.job, begun.number, THERE)
+    _prove_absent(strike)
+    assert strike.state(begun.job.delivery) == "parked"
+    assert "posted as 1220" in strike.row(begun.job.delivery).error
+
+
 def test_after_two_doubts_a_person_must_decide(strike, doubtful) -> None:
     _prove_absent(strike)
     [job] = strike.claim()

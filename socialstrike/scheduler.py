@@ -154,6 +154,7 @@ class Scheduler:
                     break
                 self._wait(watch)
         finally:
+            timer.remove_all_jobs()  # one that runs out while it shuts down is a traceback
             timer.shutdown(wait=False)
             # What has begun is finished; what has not goes back to the queue.
             pool.shutdown(wait=True, cancel_futures=True)

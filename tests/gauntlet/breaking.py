@@ -43,27 +43,35 @@ def freeze_once(course: Course, point: str, *options: str) -> None:
     course.deliver(TOGETHER)
     with Runner(course, f"--freeze={point}={TOGETHER}", *options, until_idle=False) as frozen:
         frozen.frozen()
-        # Other posts of the same accounts: the platforms notice only the same text in a row.
-        course.deliver(TOGETHER)
         if course.app.database.sole:
             _nobody_takes_over(course, frozen)
-            return
-        for _ in range(2):  # and once more, after what was taken over has gone out
-            finish(course)
-            course.deliver(TOGETHER)
-        frozen.signal(signal.SIGCONT)
-        frozen.signal(signal.SIGTERM)
-        assert frozen.wait() == 0
+        else:
+            _another_takes_over(course, frozen)
     finish(course)
 
 
 def _nobody_takes_over(course: Course, frozen: Runner) -> None:
     with Runner(course, "--standby") as other:
         assert not other.ready(course.app.settings.lease + 1)
-        frozen.signal(signal.SIGCONT)
-        frozen.signal(signal.SIGTERM)
-        assert frozen.wait() == 0
+        _wake(frozen)
         assert other.wait() == 0
+
+
+def _another_takes_over(course: Course, frozen: Runner) -> None:
+    # With posts before and after what it takes over: the platforms notice the same text only
+    # where nothing is between.
+    for _ in range(2):
+        course.deliver(TOGETHER)
+        finish(course)
+    course.deliver(TOGETHER)
+    _wake(frozen)
+
+
+def _wake(frozen: Runner) -> None:
+    """Let it go on, and end once it has finished what it had in hand."""
+    frozen.signal(signal.SIGCONT)
+    frozen.signal(signal.SIGTERM)
+    assert frozen.wait() == 0
 
 
 def kill_server(course: Course) -> None:

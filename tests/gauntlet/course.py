@@ -31,6 +31,8 @@ HASTE: Mapping[str, object] = {
     "retry_base": 0.1,
     "retry_most": 0.4,
     "lease": 6,
+    # Half a minute between late posts, as in a strike, would be hours here.
+    "catch_up": 0,
     "workers": 16,
 }
 #: The share of the calls that each of the random faults hits.

@@ -18,8 +18,10 @@ from course import Course
 _SCRIPT = Path(__file__).with_name("run_scheduler.py")
 #: The interpreter itself: strace and signals must meet it, not a script that starts it.
 PYTHON = sys.executable
-#: Nothing here takes longer than this to start, or to end by itself once idle, in seconds.
+#: Nothing here takes longer than this to start, or to end once told to, in seconds.
 _PATIENCE = 90.0
+#: And to work through all that was left over, in seconds.
+_FINISH = 600.0
 
 
 class Runner:
@@ -92,10 +94,10 @@ class Runner:
         return self._process.wait(patience)
 
 
-def finish(course: Course, *options: str, patience: float = _PATIENCE) -> None:
+def finish(course: Course, *options: str) -> None:
     """One more run, undisturbed, until nothing is left to do."""
     with Runner(course, *options) as runner:
-        assert runner.wait(patience) == 0, course.log.read_text(encoding="utf-8")[-3000:]
+        assert runner.wait(_FINISH) == 0, course.log.read_text(encoding="utf-8")[-3000:]
 
 
 def _state(pid: int) -> str:

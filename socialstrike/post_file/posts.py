@@ -128,25 +128,31 @@ def draft(post: Fields, setting: Setting, report: Report) -> Draft | None:
 
 
 def _parts(post: Fields, setting: Setting, report: Report) -> _Parts | None:
-    kind = scalar(post, "kind", report)
-    if kind is None or kind.text not in (ANNOUNCEMENT, OCCUPATION):
-        written = f", not {shown(kind.text)}" if kind else ""
-        message = f"must be announcement or occupation{written}"
-        report.error(kind.line if kind else post.line, "kind", message)
-        return None
+    kind = _kind(post, report)
     accounts = _accounts(post, setting, report)
-    texts = _texts(post, kind.text, setting, report)
+    texts = _texts(post, kind, setting, report)
     variants = _variants(post, texts, accounts, setting, report)
-    plan = schedule(post, kind.text, setting.calendar, setting.campaign, report)
+    plan = schedule(post, kind, setting.calendar, setting.campaign, report)
     media = setting.album.pictures(items(post, "media", report) or (), report)
-    address = _link(post, kind.text, setting, report)
+    address = _link(post, kind, setting, report)
     own = _lateness(post, report)
     if plan is None or not texts or not accounts:
         return None
-    limits = late_after(plan, kind.text, own, setting.campaign)
+    limits = late_after(plan, kind, own, setting.campaign)
     if setting.now is not None:
         check_past(plan, limits, setting.now, late=setting.late, report=report)
-    return _Parts(kind.text, accounts, texts, variants, plan, limits, media, address)
+    return _Parts(kind, accounts, texts, variants, plan, limits, media, address)
+
+
+def _kind(post: Fields, report: Report) -> str:
+    """The post's kind; after an error the likelier one, so that its other errors are told too."""
+    kind = scalar(post, "kind", report)
+    if kind is not None and kind.text in (ANNOUNCEMENT, OCCUPATION):
+        return kind.text
+    written = f", not {shown(kind.text)}" if kind else ""
+    message = f"must be announcement or occupation{written}"
+    report.error(kind.line if kind else post.line, "kind", message)
+    return OCCUPATION if "every" in post.values else ANNOUNCEMENT
 
 
 def _accounts(post: Fields, setting: Setting, report: Report) -> tuple[str, ...]:

@@ -121,6 +121,14 @@ def test_the_same_post_has_the_same_key_and_a_new_account_keeps_it(write: Write)
     assert read(write(row, "a.csv"), campaign="greve").drafts[0].key == key
 
 
+def test_a_wrong_kind_hides_no_other_error(write: Write) -> None:
+    found = problems(
+        write(one("ocupation", at="D 25:00", to="personne", media="[{file: ../a.png}]"))
+    )
+    fields = [problem.split(": ")[1] for problem in found]
+    assert sorted(fields) == ["at", "kind", "media[1]", "to"]
+
+
 @pytest.mark.parametrize(
     "change", [{"text": "Autre"}, {"at": "D 10:00"}, {"link": "https://exemple.fr"}]
 )

@@ -14,12 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from socialstrike.platforms.base import (
     Access,
-    Answer,
     CredentialField,
     CredentialsRefused,
-    Diagnosis,
-    Exchange,
-    HttpPlatform,
     Identity,
     Limits,
     Media,
@@ -30,6 +26,12 @@ from socialstrike.platforms.base import (
     RateLimited,
     Rejected,
     TemporarilyUnavailable,
+)
+from socialstrike.platforms.http import (
+    Answer,
+    Diagnosis,
+    Exchange,
+    HttpPlatform,
     by_status,
     guarded,
     read_media,

@@ -32,12 +32,11 @@ from socialstrike import __version__
 from socialstrike.exceptions import InvalidInput
 from socialstrike.platforms.base import (
     Access,
-    Answer,
-    Exchange,
     OutcomeUnknown,
     PlatformError,
     TemporarilyUnavailable,
 )
+from socialstrike.platforms.http import Answer, Exchange
 from socialstrike.redaction import quiet_libraries, remember
 
 USER_AGENT = f"socialstrike/{__version__}"

@@ -15,12 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from socialstrike.content import x_length
 from socialstrike.platforms.base import (
     Access,
-    Answer,
     CredentialField,
     CredentialsRefused,
-    Diagnosis,
-    Exchange,
-    HttpPlatform,
     Identity,
     Limits,
     Media,
@@ -28,6 +24,12 @@ from socialstrike.platforms.base import (
     Payload,
     Publication,
     TemporarilyUnavailable,
+)
+from socialstrike.platforms.http import (
+    Answer,
+    Diagnosis,
+    Exchange,
+    HttpPlatform,
     by_status,
     guarded,
     read_media,

@@ -12,17 +12,14 @@ import pytest
 from socialstrike import platforms
 from socialstrike.platforms.base import (
     Access,
-    Answer,
     CredentialsRefused,
-    Exchange,
-    HttpPlatform,
     OutcomeUnknown,
     Payload,
     PlatformError,
     RateLimited,
     Rejected,
-    by_status,
 )
+from socialstrike.platforms.http import Answer, Exchange, HttpPlatform, by_status
 
 if TYPE_CHECKING:
     from tests.conformance.conftest import Bench

@@ -14,7 +14,8 @@ import pytest
 from socialstrike import platforms
 from socialstrike.clock import SystemClock
 from socialstrike.db.writer import Writer
-from socialstrike.platforms.base import Access, Answer, Payload, Platform, Publication
+from socialstrike.platforms.base import Access, Payload, Platform, Publication
+from socialstrike.platforms.http import Answer
 from socialstrike.publisher import Publisher
 
 #: What X counts in.

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import IO
 
 from socialstrike.audit import chain
-from socialstrike.audit.chain import Verdict
-from socialstrike.exceptions import InvalidInput
 
 COLUMNS = (
     "seq",
@@ -40,8 +38,6 @@ COLUMNS = (
 )
 # What Excel, LibreOffice and Google Sheets take for the beginning of a formula (OWASP's list).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-#: A line longer than this is no entry of ours; reading stops there.
-_LONGEST = 1_000_000
 
 
 def write_jsonl(lines: Iterable[str], out: IO[str]) -> int:
@@ -61,14 +57,15 @@ def write_csv(lines: Iterable[str], out: IO[str]) -> int:
     count = 0
     for line in lines:
         entry = chain.parse(line)
-        cells = (_cell(entry.get(column)) for column in COLUMNS[:-1])
+        cells = (cell(entry.get(column)) for column in COLUMNS[:-1])
         # The entry begins with a brace: no spreadsheet takes it for a formula.
         writer.writerow([*cells, line])
         count += 1
     return count
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A fact as a CSV cell: what a spreadsheet would run gets an apostrophe before it."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
@@ -90,45 +87,3 @@ def written_whole(path: Path) -> Iterator[IO[str]]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def verify_file(path: Path) -> Verdict:
-    """Check an exported file, of the whole log, without the database.
-
-    Raises InvalidInput where it cannot be read or is no export.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            first = file.readline(_LONGEST)
-            file.seek(0)
-            if first.startswith("seq,"):
-                return chain.check(_csv_lines(file))
-            return chain.check(_jsonl_lines(file))
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InvalidInput(f"{path} is not UTF-8, so it is no export of the audit log") from None
-
-
-def _jsonl_lines(file: IO[str]) -> Iterator[str]:
-    while line := file.readline(_LONGEST):
-        yield line.removesuffix("\n")
-
-
-def _csv_lines(file: IO[str]) -> Iterator[str]:
-    csv.field_size_limit(_LONGEST)
-    try:
-        for row in csv.DictReader(file):
-            line = row.get("entry") or ""
-            yield line if _says_the_same(row, line) else f"{line} "
-    except csv.Error as error:
-        raise InvalidInput(f"this is no CSV export of the audit log: {error}") from None
-
-
-def _says_the_same(row: dict[str, str], line: str) -> bool:
-    """Whether the readable cells are those of the entry: a CSV altered there is altered too."""
-    try:
-        entry = chain.parse(line)
-    except ValueError:
-        return True  # the chain will say so
-    return all(row.get(column) == _cell(entry.get(column)) for column in COLUMNS[:-1])

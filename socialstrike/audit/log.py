@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, insert, or_, select
 from sqlalchemy.orm import Session
 
 from socialstrike.audit import chain
-from socialstrike.audit.chain import Break, Fact, Verdict
+from socialstrike.audit.chain import Fact
 from socialstrike.db.models import AuditEntry
 from socialstrike.db.session import Deferred
 
@@ -95,43 +95,3 @@ def entries(
         )
     statement = select(AuditEntry.line).where(*wanted).order_by(AuditEntry.seq)
     yield from session.scalars(statement.execution_options(yield_per=1000))
-
-
-def verify(session: Session) -> Verdict:
-    """Check the whole log in the database: the chain, and the columns against their lines."""
-    columns: list[Break] = []
-
-    def lines() -> Iterator[str]:
-        statement = select(
-            AuditEntry.line,
-            AuditEntry.hash,
-            AuditEntry.seq,
-            AuditEntry.prev,
-            AuditEntry.at,
-            AuditEntry.event,
-            AuditEntry.account,
-            AuditEntry.kind,
-            AuditEntry.delivery,
-        ).order_by(AuditEntry.seq)
-        rows = session.execute(statement.execution_options(yield_per=1000))
-        for place, row in enumerate(rows, start=1):
-            if row.hash != chain.digest(row.line):
-                columns.append(Break(place, "its stored hash is not the hash of its line"))
-            elif not _agree(row.line, row._asdict()):
-                columns.append(Break(place, "its columns do not say what its line says"))
-            yield row.line
-
-    verdict = chain.check(lines())
-    breaks = sorted({*verdict.breaks, *columns}, key=lambda found: found.place)
-    return Verdict(verdict.entries, verdict.head, tuple(breaks))
-
-
-def _agree(line: str, row: dict[str, object]) -> bool:
-    entry = chain.parse(line)
-    at = row["at"]
-    assert isinstance(at, datetime)
-    return (
-        entry.get("at") == stamp(at)
-        and all(entry.get(name) == row[name] for name in ("seq", "prev", "event"))
-        and all(entry.get(name) == row[name] for name in ("account", "kind", "delivery"))
-    )

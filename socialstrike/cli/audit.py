@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from socialstrike.cli import output
-from socialstrike.cli.context import Account, AsJson, moment, opened
+from socialstrike.cli import audit_files, output
+from socialstrike.cli.audit_files import Kind, Since, Until, filters
+from socialstrike.cli.context import Account, AsJson, opened
 
 if TYPE_CHECKING:
     from socialstrike.audit.chain import Verdict
@@ -19,15 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="The append-only, hash-chained log: list it, export it, verify it.", no_args_is_help=True
 )
-
-Since = Annotated[str | None, typer.Option("--since", help="Entries from then on.")]
-Until = Annotated[str | None, typer.Option("--until", help="Entries before then.")]
-Kind = Annotated[
-    str | None,
-    typer.Option(
-        "--kind", help="announcement, occupation, or an event: delivery.published, account, …"
-    ),
-]
+audit_files.register(app)
 
 
 @app.command("list")
@@ -46,7 +36,7 @@ def list_(
     with opened(context) as house, house.database.read() as session:
         if account:
             accounts.get(session, account)
-        wanted = _filters(since, until, account, kind)
+        wanted = filters(since, until, account, kind)
         entries = [chain.parse(line) for line in audit.entries(session, **wanted)]
     if as_json:
         output.as_json(entries)
@@ -71,43 +61,6 @@ def list_(
 
 
 @app.command()
-def export(
-    context: typer.Context,
-    form: Annotated[
-        Literal["csv", "jsonl"],
-        typer.Option("--format", help="jsonl is the evidence, csv a view for spreadsheets."),
-    ] = "jsonl",
-    to: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file; standard output by default.")
-    ] = None,
-    since: Since = None,
-    until: Until = None,
-    account: Account = None,
-    kind: Kind = None,
-) -> None:
-    """Export the log. A whole one can be checked anywhere with: socialstrike audit verify FILE."""
-    from socialstrike import accounts, audit
-    from socialstrike.audit import export as exporting
-
-    write = exporting.write_csv if form == "csv" else exporting.write_jsonl
-    wanted = _filters(since, until, account, kind)
-    with opened(context) as house, house.database.read() as session:
-        if account:
-            accounts.get(session, account)
-        lines = audit.entries(session, **wanted)
-        if to is None:
-            count = write(lines, exporting.as_utf8(sys.stdout))
-            sys.stdout.flush()
-        else:
-            with _writable(to), exporting.written_whole(to) as file:
-                count = write(lines, file)
-    if to is not None:
-        output.note(f"{count} entries written to {to}.")
-    if any(value is not None for value in wanted.values()):
-        output.note("Only a part of the log was asked for; a part cannot be verified by itself.")
-
-
-@app.command()
 def verify(
     context: typer.Context,
     file: Annotated[
@@ -117,33 +70,17 @@ def verify(
 ) -> None:
     """Check that every entry stands as it was written. Exit 4 where one does not."""
     from socialstrike import audit
-    from socialstrike.audit import export as exporting
+    from socialstrike.audit import verify_file
     from socialstrike.exceptions import VerificationFailed
 
     if file is not None:
-        verdict = exporting.verify_file(file)
+        verdict = verify_file(file)
         if not verdict.entries:
             raise VerificationFailed(f"{file} holds no entry, so it proves nothing")
     else:
         with opened(context) as house, house.database.read() as session:
             verdict = audit.verify(session)
     _tell(verdict, str(file or "the log of this home"), as_json)
-
-
-@contextmanager
-def _writable(path: Path) -> Iterator[None]:
-    """Say in a sentence why ``path`` could not be written."""
-    from socialstrike.exceptions import InvalidInput
-
-    if path.exists() and not path.is_file():
-        raise InvalidInput(f"{path} is no file; name one, or leave -o out for standard output")
-    try:
-        yield
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be written: {error.strerror}; name a file in a folder that you can"
-            " write"
-        ) from None
 
 
 def _tell(verdict: Verdict, what: str, as_json: bool) -> None:
@@ -165,17 +102,6 @@ def _tell(verdict: Verdict, what: str, as_json: bool) -> None:
         found = "\n".join(map(str, verdict.breaks))
         raise VerificationFailed(f"{what} does not verify:\n{found}")
     output.line(f"Verified: {verdict.entries} entries, unbroken. Head: {verdict.head}")
-
-
-def _filters(
-    since: str | None, until: str | None, account: str | None, kind: str | None
-) -> dict[str, Any]:
-    return {
-        "since": moment(since),
-        "until": moment(until),
-        "account": account,
-        "kind": kind,
-    }
 
 
 def _lateness(milliseconds: object) -> str:

@@ -57,13 +57,13 @@ def test_an_export_verifies_and_each_change_to_it_is_located(
     write = export.write_csv if form == "csv" else export.write_jsonl
     with export.written_whole(file) as out:
         assert write(log, out) == len(log)
-    assert export.verify_file(file).ok
+    assert audit.verify_file(file).ok
 
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace('"delivery.published"', '"delivery.missed"'), encoding="utf-8")
     if form == "csv":
         file.write_text(text.replace("delivery.published", "delivery.missed"), encoding="utf-8")
-    verdict = export.verify_file(file)
+    verdict = audit.verify_file(file)
     assert not verdict.ok
 
 
@@ -78,7 +78,7 @@ def test_a_cell_changed_in_the_csv_is_noticed_even_if_the_entry_column_is_not(
     rows[place][rows[0].index("account")] = "b"
     with export.written_whole(file) as out:
         csv.writer(out).writerows(rows)
-    verdict = export.verify_file(file)
+    verdict = audit.verify_file(file)
     assert not verdict.ok
     assert verdict.breaks[0].place == place
 

@@ -48,6 +48,7 @@ def add(
     platform: str,
     credentials: Mapping[str, str],
     base_url: str | None = None,
+    allow_local: bool = False,
     authorised_by: str | None = None,
     replace: bool = False,
     now: datetime,
@@ -74,7 +75,7 @@ def add(
         account = Account(name=name, platform=platform, created_at=now)
         session.add(account)
     if base_url is not None or event == "account.added":
-        account.base_url = base_url
+        account.base_url, account.allow_local = base_url, allow_local
     account.authorised_by = authorised_by or account.authorised_by
     account.credentials = vault.seal(_place(session, account), fields)
     account.identity = account.checked_at = account.expires_at = None
@@ -132,7 +133,12 @@ def access(session: Session, vault: Vault, account: Account) -> Access:
     for name, value in credentials.items():
         if name in secret:
             redaction.remember(value)
-    return Access(account=account.name, credentials=credentials, base_url=account.base_url)
+    return Access(
+        account=account.name,
+        credentials=credentials,
+        base_url=account.base_url,
+        allow_local=account.allow_local,
+    )
 
 
 def checked(
@@ -142,6 +148,7 @@ def checked(
     changed = account.identity != identity.name
     account.identity, account.checked_at = identity.name, now
     account.expires_at = identity.expires_at
+    account.told = dict(identity.told) if identity.told is not None else None
     if changed:
         audit.append(
             session,

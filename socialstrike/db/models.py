@@ -45,7 +45,12 @@ class Base(DeclarativeBase):
 
 
 class Home(Base):
-    """One row: which database this is, and whether the emergency stop is pulled."""
+    """One row: which database this is, its keys, and whether the emergency stop is pulled.
+
+    ``master_key`` tells which key seals the credentials and where it comes from, never the key
+    itself. ``signing_key`` is the Ed25519 key of the checkpoints, sealed; ``signing_public`` its
+    public half in base64.
+    """
 
     __tablename__ = "home"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
@@ -55,6 +60,9 @@ class Home(Base):
     stopped_at: Mapped[datetime | None]
     stopped_by: Mapped[str | None] = mapped_column(String(200))
     stop_reason: Mapped[str | None] = mapped_column(Text)
+    master_key: Mapped[dict[str, Any] | None]
+    signing_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    signing_public: Mapped[str | None] = mapped_column(String(64))
 
 
 class Campaign(Base):
@@ -76,7 +84,11 @@ class Campaign(Base):
 
 
 class Account(Base):
-    """One identity on one platform. Forgotten ones keep their row, for the history."""
+    """One identity on one platform. Forgotten ones keep their row, for the history.
+
+    ``allow_local``: its ``base_url`` may lead into a private network, as the operator typed it.
+    ``told`` is what the platform itself told of its limits for this account.
+    """
 
     __tablename__ = "accounts"
 
@@ -84,6 +96,8 @@ class Account(Base):
     name: Mapped[str] = mapped_column(String(100), unique=True)
     platform: Mapped[str] = mapped_column(String(32))
     base_url: Mapped[str | None] = mapped_column(Text)
+    allow_local: Mapped[bool] = mapped_column(default=False, server_default=sql("false"))
+    told: Mapped[dict[str, Any] | None]
     credentials: Mapped[bytes | None] = mapped_column(LargeBinary)
     authorised_by: Mapped[str | None] = mapped_column(String(200))
     identity: Mapped[str | None] = mapped_column(Text)
@@ -238,3 +252,31 @@ class AuditEntry(Base):
     account: Mapped[str | None] = mapped_column(String(100))
     kind: Mapped[str | None] = mapped_column(String(16))
     delivery: Mapped[int | None] = mapped_column(Integer, index=True)
+
+
+class Person(Base):
+    """Who a token in the log stands for: SHA-256 of the salt and the name. The name can be erased
+    and the log stays whole.
+    """
+
+    __tablename__ = "people"
+
+    token: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str | None] = mapped_column(Text)
+    salt: Mapped[str] = mapped_column(String(64))
+
+
+class Checkpoint(Base):
+    """A signed note on the first ``size`` entries of the log.
+
+    ``root`` is their Merkle tree's (RFC 6962), in hexadecimal; ``peaks`` are its complete subtrees,
+    largest first, from which the next root is reckoned. Triggers refuse UPDATE and DELETE.
+    """
+
+    __tablename__ = "checkpoints"
+
+    size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    root: Mapped[str] = mapped_column(String(64))
+    peaks: Mapped[list[Any]]
+    note: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]

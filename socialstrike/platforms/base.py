@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from socialstrike.exceptions import SocialstrikeError
 
@@ -110,17 +110,22 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose credentials these are, as the platform says."""
+    """Whose credentials these are, as the platform says.
+
+    ``told`` are limits of this very account or its server, which ``Platform.limits_for`` reads.
+    """
 
     remote_id: str
     name: str
     url: str | None = None
     expires_at: datetime | None = None
+    told: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What an adapter needs to act for one account. ``base_url`` replaces the platform's own host.
+    """What an adapter needs to act for one account. ``base_url`` replaces the platform's own host;
+    with ``allow_local`` it may lead into a private network.
 
     ``repr`` never shows a credential.
     """
@@ -128,6 +133,7 @@ class Access:
     account: str
     credentials: Mapping[str, str] = field(repr=False)
     base_url: str | None = None
+    allow_local: bool = False
 
 
 class Platform(ABC):
@@ -149,6 +155,11 @@ class Platform(ABC):
         A platform that has a place of its own for a link leaves the text alone.
         """
         return text if not link or link in text else f"{text.rstrip()}\n{link}"
+
+    @classmethod
+    def limits_for(cls, told: Mapping[str, Any] | None) -> Limits:
+        """The limits of one account, where ``told`` (see Identity) differs from the platform's."""
+        return cls.limits
 
     @classmethod
     def missing_fields(cls, given: Mapping[str, str]) -> list[str]:

@@ -32,13 +32,18 @@ class CampaignSpec:
 
 @dataclass(frozen=True, slots=True)
 class DraftMedia:
-    """One picture: an absolute path, its description, and what was found in it (size in bytes)."""
+    """One picture: an absolute path, its description, and what is published of it.
+
+    ``sha256`` and ``size`` (bytes) are those of the cleaned picture; ``original`` is the SHA-256
+    of the file as it lies there, None where that is the same.
+    """
 
     path: Path
     alt: str
     mime_type: str
     sha256: str
     size: int
+    original: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,8 @@ class Draft:
         """What makes it the same post wherever it is read again: a SHA-256, in hex.
 
         The accounts and their variants are left out: an account added to a post already queued
-        adds its deliveries and leaves the others alone.
+        adds its deliveries and leaves the others alone. A picture counts as the file it is made
+        from, so that a better cleaning makes no new post.
         """
         said = {
             "campaign": self.campaign,
@@ -90,7 +96,7 @@ class Draft:
             "kind": self.kind,
             "texts": self.texts,
             "link": self.link,
-            "media": [[picture.sha256, picture.alt] for picture in self.media],
+            "media": [[p.original or p.sha256, p.alt] for p in self.media],
             "times": self.local_times,
         }
         canonical = json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -1,8 +1,9 @@
 """The pictures: what was approved at import is what goes out, from whichever machine.
 
-They are kept in the database, named by their SHA-256, so the same picture is kept once, a changed
-one is noticed, and a backup has them all. The client libraries want files: the home's media folder
-is a cache of those.
+They are cleaned first: what is kept, counted and sent is the picture without what its file told of
+place, hour and camera. They are kept in the database, named by their SHA-256, so the same picture
+is kept once, a changed one is noticed, and a backup has them all. The client libraries want files:
+the home's media folder is a cache of those.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from socialstrike import files, pictures
 from socialstrike.db.models import Picture
 from socialstrike.drafts import DraftMedia
 from socialstrike.exceptions import InvalidInput, SocialstrikeError
@@ -27,20 +29,24 @@ class MediaDamaged(SocialstrikeError):  # noqa: N818  (named as in exceptions.py
     """A picture kept in the home is missing or was changed; import its post again."""
 
 
-def keep(session: Session, pictures: Iterable[DraftMedia]) -> None:
+def keep(session: Session, found: Iterable[DraftMedia]) -> None:
     """Store the pictures that are not stored yet.
 
     Raises InvalidInput where one changed since it was read, or cannot be read any more.
     """
-    for picture in pictures:
+    for picture in found:
         if session.scalar(select(Picture.sha256).where(Picture.sha256 == picture.sha256)):
             continue
         try:
-            content = picture.path.read_bytes()
+            content = files.read(picture.path, pictures.MAX_BYTES)
         except OSError as error:
-            raise InvalidInput(f"{picture.path} cannot be read: {error.strerror}") from None
-        if hashlib.sha256(content).hexdigest() != picture.sha256:
+            reason = error.strerror or str(error)
+            raise InvalidInput(f"{picture.path} cannot be read: {reason}; import again") from None
+        if hashlib.sha256(content).hexdigest() != (picture.original or picture.sha256):
             raise InvalidInput(f"{picture.path} changed while it was imported; import again")
+        if picture.original is not None:
+            content = pictures.clean(content).content
+        assert hashlib.sha256(content).hexdigest() == picture.sha256
         session.add(Picture(sha256=picture.sha256, content=content))
         session.flush()
 

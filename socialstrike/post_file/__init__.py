@@ -6,13 +6,14 @@ The grammar is told in docs/post-files.md. Nothing here touches the database or 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from socialstrike import platforms
 from socialstrike.drafts import CampaignSpec, Draft, DraftDelivery, DraftMedia, PostFile
-from socialstrike.exceptions import InvalidFile, InvalidInput
+from socialstrike.exceptions import InvalidFile, InvalidInput, Problem
 from socialstrike.post_file import head, posts, rows, yaml
 from socialstrike.post_file.nodes import (
     Fields,
@@ -20,6 +21,7 @@ from socialstrike.post_file.nodes import (
     Node,
     Report,
     Scalar,
+    StopReading,
     check_names,
     items,
     refuse,
@@ -42,7 +44,7 @@ __all__ = [
 ]
 
 MAX_POSTS = 10_000
-MAX_DELIVERIES = 200_000
+MAX_ADDRESSED = 10_000  # accounts a rehearsal makes up at most
 
 
 @dataclass
@@ -80,22 +82,24 @@ def read(
     """
     sources = [_open(path) for path in paths]
     _name_campaigns(sources, campaigns, campaign, day)
-    files = []
-    room = MAX_DELIVERIES
+    files: list[PostFile] = []
+    room = posts.MAX_DELIVERIES
     for source in sources:
-        setting = posts.Setting(
-            calendar=_calendar(source, day),
-            campaign=source.campaign,
-            addressees=head.addressees(source.head, accounts, source.report),
-            album=Album(source.path.parent),
-            now=now if check_past and not source.astray else None,
-            late=late,
-        )
-        drafts = _drafts(source, setting, room)
-        room -= sum(len(made.deliveries) for made in drafts)
-        used = {item.account: item.platform for made in drafts for item in made.deliveries}
-        warnings = tuple(source.report.warnings)
-        files.append(PostFile(source.campaign, tuple(drafts), warnings, used))
+        with suppress(StopReading):
+            setting = posts.Setting(
+                calendar=_calendar(source, day),
+                campaign=source.campaign,
+                addressees=head.addressees(source.head, accounts, source.report),
+                album=Album(source.path.parent),
+                now=now if check_past and not source.astray else None,
+                late=late,
+            )
+            drafts = _drafts(source, setting, room)
+            setting.album.tell(source.report)
+            room -= sum(len(made.deliveries) for made in drafts)
+            used = {item.account: item.platform for made in drafts for item in made.deliveries}
+            warnings = tuple(source.report.warnings)
+            files.append(PostFile(source.campaign, tuple(drafts), warnings, used))
     refuse(source.report for source in sources)
     return files
 
@@ -112,10 +116,12 @@ def draft(
     link: str | None = None,
     campaign: CampaignSpec | None = None,
     late: bool = False,
+    warnings: list[Problem] | None = None,
 ) -> Draft:
     """One post from a command's arguments, checked as in a file. ``now`` is aware.
 
     ``at`` may also be ``now`` or a delay such as ``+10m``; ``media`` are (path, alt text).
+    What is odd but allowed is added to ``warnings``.
     Raises InvalidFile, whose problems name the arguments.
     """
     report = Report("posts add")
@@ -141,9 +147,14 @@ def draft(
         now=now,
         late=late,
     )
-    made = posts.draft(Fields(values), setting, report)
+    made = None
+    with suppress(StopReading):
+        made = posts.draft(Fields(values), setting, report)
+        setting.album.tell(report)
     refuse([report])
     assert made is not None
+    if warnings is not None:
+        warnings.extend(report.warnings)
     return made
 
 
@@ -178,18 +189,27 @@ def declared_accounts(paths: Sequence[Path]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     sources = [_open(path) for path in paths]
     for source in sources:
-        quiet = Report(str(source.path))
-        known = head.addressees(source.head, {}, quiet, strict=False)
-        for name, platform in known.platform_of.items():
-            found[name] = found.get(name) or platform
-        for post in _each(source):
-            for word in words(items(post, "to", quiet) or (), "to", quiet):
-                for name in word.text.replace(",", " ").split():
-                    for account in known.groups.get(name, (name,)):
-                        if account != head.ALL and account not in platforms.REGISTRY:
-                            found.setdefault(account, None)
+        with suppress(StopReading):
+            _declared(source, found)
     refuse(source.report for source in sources)
     return found
+
+
+def _declared(source: _Source, found: dict[str, str | None]) -> None:
+    quiet = Report(str(source.path))
+    known = head.addressees(source.head, {}, quiet, strict=False)
+    for name, platform in known.platform_of.items():
+        found[name] = found.get(name) or platform
+    for post in _each(source):
+        for word in words(items(post, "to", quiet) or (), "to", quiet):
+            for name in word.text[: posts.MAX_WRITTEN_NAMES].replace(",", " ").split():
+                for account in known.groups.get(name, (name,)):
+                    if account != head.ALL and account not in platforms.REGISTRY:
+                        found.setdefault(account, None)
+        if len(found) > MAX_ADDRESSED:
+            message = f"addresses more than {MAX_ADDRESSED:,} accounts; split the file"
+            source.report.error(post.line, "to", message)
+            return
 
 
 def _open(path: Path) -> _Source:
@@ -203,7 +223,8 @@ def _open(path: Path) -> _Source:
             except InvalidFile as error:
                 report.errors.extend(error.problems)
             else:
-                source.posts = _listed(source.head, report)
+                with suppress(StopReading):
+                    source.posts = _listed(source.head, report)
         case ".csv":
             source.posts = rows.read_csv(path, report)
         case ".jsonl" | ".ndjson":
@@ -248,7 +269,9 @@ def _name_campaigns(
         node = source.head.values.get("campaign")
         if isinstance(node, Scalar) or node is None:
             continue
-        spec = head.campaign(node, source.report)
+        spec = None
+        with suppress(StopReading):
+            spec = head.campaign(node, source.report)
         source.astray = spec is None
         if spec is not None:
             source.shift = day - spec.day if day else timedelta(0)
@@ -263,7 +286,8 @@ def _name_campaigns(
         spec = written.get(name)
         if spec is None:
             known = campaigns(name)
-            spec = head.find_campaign(name, known, node.line if node else None, source.report)
+            with suppress(StopReading):
+                spec = head.find_campaign(name, known, node.line if node else None, source.report)
             source.astray = spec is None
             if spec is not None and day is not None:
                 source.shift = day - spec.day
@@ -281,14 +305,10 @@ def _calendar(source: _Source, day: date | None) -> Calendar:
 def _drafts(source: _Source, setting: posts.Setting, room: int) -> list[Draft]:
     made: dict[str, Draft] = {}
     for post in _each(source):
-        found = posts.draft(post, setting, source.report)
+        found = posts.draft(post, setting, source.report, room)
         if found is None:
             continue
         room -= len(found.deliveries)
-        if room < 0:
-            message = f"comes to more than {MAX_DELIVERIES:,} deliveries; import fewer at a time"
-            source.report.error(post.line, None, message)
-            break
         first = made.setdefault(found.key, found)
         if first is not found:
             made[found.key] = _merged(first, found, source.report)

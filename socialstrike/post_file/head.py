@@ -161,7 +161,9 @@ def link(written: Scalar, name: str, report: Report) -> str | None:
         usable = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         usable = False
-    if not usable or any(char.isspace() for char in text) or len(text) > 2000:
+    # Format characters (Cf) turn an address around or hide in it.
+    odd = any(char.isspace() or unicodedata.category(char) == "Cf" for char in text)
+    if not usable or odd or len(text) > 2000:
         message = f"{shown(text)} is no web address; write one such as https://onestla.tech/"
         report.error(written.line, name, message)
         return None

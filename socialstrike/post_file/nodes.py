@@ -8,10 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from socialstrike.content import forbidden_character
+from socialstrike import files
+from socialstrike.content import forbidden_character, printable, unclosed_direction
 from socialstrike.exceptions import InvalidFile, Problem
 
 MAX_PROBLEMS = 100
+# Reading ends there: a file with more errors is not read any better to its end.
+MAX_ERRORS = 1_000
 MAX_TEXT = 70_000
 
 
@@ -43,6 +46,13 @@ class Fields:
 Node = Scalar | Items | Fields
 
 
+class StopReading(InvalidFile):
+    """The file is read no further; why is in its report."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+
+
 @dataclass
 class Report:
     """Everything wrong or odd in one file, gathered so that it is told in one go."""
@@ -51,20 +61,31 @@ class Report:
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
+    @property
+    def full(self) -> bool:
+        """Whether reading ended at an error because there were so many before it."""
+        return len(self.errors) >= MAX_ERRORS
+
     def error(self, line: int | None, name: str | None, message: str) -> None:
-        """Note something that makes the file unusable."""
+        """Note something that makes the file unusable. Raises StopReading at the thousandth."""
         self.errors.append(Problem(self.where, line, name, message))
+        if self.full:
+            raise StopReading
 
     def warn(self, line: int | None, name: str | None, message: str) -> None:
-        """Note something odd that is allowed."""
-        self.warnings.append(Problem(self.where, line, name, message))
+        """Note something odd that is allowed; a thousand times, and then no more."""
+        if len(self.warnings) < MAX_ERRORS:
+            self.warnings.append(Problem(self.where, line, name, message))
 
 
 def refuse(reports: Iterable[Report]) -> None:
     """Raise InvalidFile with every error of ``reports``, the first hundred in words."""
+    reports = tuple(reports)
     problems = [problem for report in reports for problem in report.errors]
     if len(problems) > MAX_PROBLEMS:
-        more = len(problems) - MAX_PROBLEMS
+        more = f"{len(problems) - MAX_PROBLEMS}"
+        if any(report.full for report in reports):
+            more = f"at least {more}"
         last = problems[MAX_PROBLEMS - 1]
         rest = Problem(last.where, None, None, f"and {more} more; correct the first ones")
         problems = [*problems[:MAX_PROBLEMS], rest]
@@ -77,25 +98,20 @@ def load_bytes(path: Path, limit: int) -> bytes:
     try:
         if path.is_dir():
             raise _invalid(path, "this is a folder; name a YAML or CSV file")
-        if not path.is_file() and path.exists():
-            raise _invalid(path, "this is no ordinary file; name a YAML or CSV file")
-        size = path.stat().st_size
-        if size > limit:
-            raise _invalid(
-                path,
-                f"the file has {size / 1e6:.1f} MB, more than the {limit / 1e6:.0f} MB"
-                " a post file may have; split it, or check that it is the right one",
-            )
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
+        return files.read(path, limit)
     except FileNotFoundError:
         raise _invalid(path, "there is no such file; check its name and folder") from None
+    except files.NotOrdinaryError:
+        raise _invalid(path, "this is no ordinary file; name a YAML or CSV file") from None
+    except files.TooBigError as error:
+        raise _invalid(
+            path,
+            f"the file has {error.size / 1e6:.1f} MB, more than the {limit / 1e6:.0f} MB"
+            " a post file may have; split it, or check that it is the right one",
+        ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "its name cannot be used"
         raise _invalid(path, f"the file cannot be read ({reason}); check its permissions") from None
-    if len(data) > limit:
-        raise _invalid(path, "the file grew while it was read; try again")
-    return data
 
 
 def decode(path: Path, data: bytes) -> str:
@@ -144,12 +160,12 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     if near:
         return f"unknown {what} {shown(name)}; did you mean {near[0]}?"
     choices = ", ".join(known[:20])
-    return f"unknown {what} {shown(name)}; known: {choices}" if known else f"unknown {what}"
+    return f"unknown {what} {shown(name)}" + (f"; known: {choices}" if known else "")
 
 
 def shown(text: str) -> str:
-    """A written value fit for a message: short, on one line."""
-    flat = " ".join(text.split())
+    """A written value fit for a message: short, on one line, nothing a terminal would obey."""
+    flat = " ".join(printable(text[:1000]).split())
     return flat if len(flat) <= 60 else f"{flat[:57]}…"
 
 
@@ -192,6 +208,14 @@ def clean_text(value: Scalar, name: str, report: Report) -> str | None:
         line = value.line
         report.error(
             line, name, f"holds the control character {bad[1]} at position {bad[0] + 1}; remove it"
+        )
+        return None
+    if bad := unclosed_direction(value.text):
+        report.error(
+            value.line,
+            name,
+            f"changes the writing direction with {bad[1]} at position {bad[0] + 1} without the"
+            " other half of the pair in the same line; complete the pair, or remove it",
         )
         return None
     text = unicodedata.normalize("NFC", value.text).strip()

@@ -1,13 +1,17 @@
-"""The pictures a post names: in the file's own folder, real pictures, and none but pictures."""
+"""The pictures a post names: in the file's own folder, real pictures, cleaned of all else."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
+from socialstrike import files
+from socialstrike.content import forbidden_character
 from socialstrike.drafts import DraftMedia
+from socialstrike.pictures import MAX_BYTES, UnusablePicture, clean
 from socialstrike.post_file.nodes import (
     Fields,
     Node,
@@ -19,18 +23,24 @@ from socialstrike.post_file.nodes import (
     shown,
 )
 
-# No platform takes more for a picture; a bigger file is refused before it is read.
-MAX_BYTES = 20_000_000
-_MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-)
+# More than any platform takes; each is an error of its own where the file is not there.
+MAX_MEDIA = 100
 
 
 class _UnusableError(Exception):
     """The picture cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One picture, read: the fields of its DraftMedia but the alt text."""
+
+    path: Path
+    mime_type: str
+    sha256: str
+    size: int
+    original: str | None
+    place: bool
 
 
 @dataclass
@@ -38,22 +48,22 @@ class Album:
     """Finds and reads pictures, each once. ``folder`` None: any path a person typed is theirs."""
 
     folder: Path | None
-    _seen: dict[str, tuple[Path, str, str, int] | str] = field(default_factory=dict)
+    _named: dict[str, _Found | str] = field(default_factory=dict)
+    _read: dict[Path, _Found | str] = field(default_factory=dict)
+    _places: dict[Path, int | None] = field(default_factory=dict)
 
     def pictures(self, nodes: Sequence[Node], report: Report) -> tuple[DraftMedia, ...]:
         """The pictures named by ``nodes``, those that can be used; the others are reported."""
+        if len(nodes) > MAX_MEDIA:
+            report.error(nodes[0].line, "media", f"names more than {MAX_MEDIA} pictures; drop some")
+            return ()
         found = []
         for number, node in enumerate(nodes, 1):
             name = f"media[{number}]"
             file, alt = _file_and_alt(node, name, report)
             if file is None:
                 continue
-            if file.text not in self._seen:
-                try:
-                    self._seen[file.text] = _read(_locate(file.text, self.folder))
-                except _UnusableError as error:
-                    self._seen[file.text] = str(error)
-            picture = self._seen[file.text]
+            picture = self._find(file.text)
             if isinstance(picture, str):
                 report.error(file.line, name, picture)
                 continue
@@ -61,9 +71,46 @@ class Album:
                 report.warn(
                     file.line, name, f"{shown(file.text)} has no alt text; describe it under alt"
                 )
-            path, mime_type, digest, size = picture
-            found.append(DraftMedia(path, alt, mime_type, digest, size))
+            if picture.place:
+                self._places.setdefault(picture.path, file.line)
+            found.append(
+                DraftMedia(
+                    path=picture.path,
+                    alt=alt,
+                    mime_type=picture.mime_type,
+                    sha256=picture.sha256,
+                    size=picture.size,
+                    original=picture.original,
+                )
+            )
         return tuple(found)
+
+    def tell(self, report: Report) -> None:
+        """Note once, for all of them, that pictures named the place where they were taken."""
+        if not self._places:
+            return
+        path, line = next(iter(self._places.items()))
+        others = len(self._places) - 1
+        more = f" and {others} more" if others else ""
+        report.warn(
+            line,
+            "media",
+            f"{shown(path.name)}{more} named the place where it was taken; the pictures are"
+            " published without it, the files themselves still have it",
+        )
+
+    def _find(self, written: str) -> _Found | str:
+        """The picture, or why it cannot be used; each file is read once, however it is spelled."""
+        if written not in self._named:
+            try:
+                home = self.folder.resolve() if self.folder else None
+                path = _locate(written, home)
+                if path not in self._read:
+                    self._read[path] = _opened(path, home)
+                self._named[written] = self._read[path]
+            except (_UnusableError, OSError) as error:
+                self._named[written] = str(error)
+        return self._named[written]
 
 
 def _file_and_alt(node: Node, name: str, report: Report) -> tuple[Scalar | None, str]:
@@ -82,16 +129,20 @@ def _file_and_alt(node: Node, name: str, report: Report) -> tuple[Scalar | None,
     return Scalar(file.text.strip(), file.line), alt or ""
 
 
-def _locate(written: str, folder: Path | None) -> Path:
+def _locate(written: str, home: Path | None) -> Path:
+    if bad := forbidden_character(written):
+        raise _UnusableError(
+            f"the file's name holds the control character {bad[1]} at position {bad[0] + 1};"
+            " rename the picture"
+        )
     try:
-        if folder is None:
+        if home is None:
             return Path(written).expanduser().resolve()
         named = PureWindowsPath(written)  # knows both kinds of separators, and drives
         if named.anchor or ".." in named.parts or written.startswith("~"):
             raise _UnusableError(
                 f"{shown(written)} leaves the file's folder; put the picture beside the file"
             )
-        home = folder.resolve()
         path = (home / written).resolve()
     except (OSError, ValueError, RuntimeError):
         raise _UnusableError(
@@ -104,28 +155,30 @@ def _locate(written: str, folder: Path | None) -> Path:
     return path
 
 
-def _read(path: Path) -> tuple[Path, str, str, int]:
+def _opened(path: Path, home: Path | None) -> _Found | str:
     name = shown(path.name)
+    missing = f"there is no picture {name} in {shown(str(path.parent))}; check its name"
     try:
         if not path.is_file():
-            raise _UnusableError(f"there is no picture {name} in {path.parent}; check its name")
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise _UnusableError(
-                f"{name} has {size / 1e6:.1f} MB, more than any platform takes; make it smaller"
-            )
-        content = path.read_bytes()
+            return missing
+        content = files.read(path, MAX_BYTES, inside=home)
+        made = clean(content)
+    except files.NotOrdinaryError:
+        return missing
+    except files.TooBigError as error:
+        size = f"{error.size / 1e6:.1f} MB"
+        return f"{name} has {size}, more than any platform takes; make it smaller"
+    except UnusablePicture as error:
+        return f"{name} {error}"
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "its name cannot be used"
-        raise _UnusableError(f"{name} cannot be read ({reason}); check its permissions") from None
-    mime_type = _sniff(content)
-    if mime_type is None:
-        raise _UnusableError(f"{name} is no PNG, JPEG, GIF or WebP picture; convert it")
-    return path, mime_type, hashlib.sha256(content).hexdigest(), len(content)
-
-
-def _sniff(content: bytes) -> str | None:
-    # The first bytes tell, because a name can say anything.
-    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for magic, kind in _MAGIC if content.startswith(magic)), None)
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else None
+        return f"{name} cannot be read ({reason or 'its name'}); check its permissions"
+    original = hashlib.sha256(content).hexdigest()
+    return _Found(
+        path=path,
+        mime_type=made.mime_type,
+        sha256=made.sha256,
+        size=len(made.content),
+        original=None if original == made.sha256 else original,
+        place=made.place,
+    )

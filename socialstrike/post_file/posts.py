@@ -18,6 +18,7 @@ from socialstrike.post_file.nodes import (
     Node,
     Report,
     Scalar,
+    StopReading,
     check_names,
     clean_text,
     items,
@@ -53,7 +54,9 @@ FIELDS = (
     "lateness",
 )
 MAX_TEXTS = 1_000
+MAX_DELIVERIES = 200_000  # of one import
 MAX_NAMES = 1_000
+MAX_WRITTEN_NAMES = 200_000  # characters
 NO_LINK = "none"
 
 
@@ -101,13 +104,23 @@ class _Parts:
         return choice[(occurrence + position) % len(choice)]
 
 
-def draft(post: Fields, setting: Setting, report: Report) -> Draft | None:
-    """The draft ``post`` describes; None where something in it was reported as an error."""
+def draft(
+    post: Fields, setting: Setting, report: Report, room: int = MAX_DELIVERIES
+) -> Draft | None:
+    """The draft ``post`` describes; None where something in it was reported as an error.
+
+    ``room`` is how many deliveries it may come to. Raises StopReading where it comes to more.
+    """
     before = len(report.errors)
     check_names(post, FIELDS, report)
     parts = _parts(post, setting, report)
     if parts is None or len(report.errors) > before:
         return None
+    if len(parts.accounts) * len(parts.plan.moments) > room:
+        # Before they are made: a few words can ask for millions.
+        message = f"comes to more than {MAX_DELIVERIES:,} deliveries; import fewer at a time"
+        report.error(post.line, None, message)
+        raise StopReading
     deliveries = _deliveries(parts, setting)
     _check_limits(parts, deliveries, setting, post.line, report)
     if len(report.errors) > before:
@@ -156,10 +169,12 @@ def _kind(post: Fields, report: Report) -> str:
 
 
 def _accounts(post: Fields, setting: Setting, report: Report) -> tuple[str, ...]:
+    named = words(items(post, "to", report) or (), "to", report)
+    if len(named) > MAX_NAMES or sum(len(word.text) for word in named) > MAX_WRITTEN_NAMES:
+        report.error(named[0].line, "to", f"names more than {MAX_NAMES:,} accounts; use a group")
+        return ()
     written = tuple(
-        Scalar(name, word.line)
-        for word in words(items(post, "to", report) or (), "to", report)
-        for name in word.text.replace(",", " ").split()
+        Scalar(name, word.line) for word in named for name in word.text.replace(",", " ").split()
     )
     if not written:
         node = post.values.get("to")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from socialstrike.exceptions import InvalidFile, Problem
 from socialstrike.post_file.nodes import (
@@ -24,6 +25,11 @@ from socialstrike.post_file.nodes import (
 
 MAX_BYTES = 15_000_000
 MAX_ROWS = 100_000
+# One post as JSON; what a parser makes of it takes some thirty times its length.
+MAX_LINE = 2_000_000
+MAX_VALUES = 50_000
+MAX_CELLS = 20_000  # as many as a spreadsheet has columns, and some
+_TOO_MANY = f"it holds more than {MAX_VALUES:,} values"
 COLUMNS = ("at", "kind", "to", "text", "media", "alt", "link")
 REQUIRED = ("at", "kind", "to", "text")
 
@@ -37,14 +43,14 @@ def read_csv(path: Path, report: Report) -> Iterator[Fields]:
     text = decode(path, load_bytes(path, MAX_BYTES))
     header = text.partition("\n")[0]
     delimiter = ";" if header.count(";") > header.count(",") else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    if _too_many(csv.reader(_lines(text), delimiter=delimiter, strict=True)):
+        raise _wrong(path, None, f"has more than {MAX_ROWS:,} rows; split the file")
+    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     try:
         columns = _columns(path, next(reader, []))
         line = reader.line_num + 1
-        for number, cells_read in enumerate(reader, 1):
+        for cells_read in reader:
             first, line = line, reader.line_num + 1
-            if number > MAX_ROWS:
-                raise _wrong(path, first, f"has more than {MAX_ROWS:,} rows; split the file")
             row = _trimmed(cells_read)
             if not row:
                 continue
@@ -70,15 +76,21 @@ def read_json_lines(path: Path, report: Report) -> Iterator[Fields]:
     Raises InvalidFile where the file cannot be read.
     """
     text = decode(path, load_bytes(path, MAX_BYTES))
-    number = 0
-    for line, written in enumerate(text.split("\n"), 1):
+    if text.count("\n") > MAX_ROWS:
+        raise _wrong(path, MAX_ROWS + 1, f"has more than {MAX_ROWS:,} lines; split the file")
+    for line, written in enumerate(_lines(text), 1):
         if not written.strip():
             continue
-        number += 1
-        if number > MAX_ROWS:
-            raise _wrong(path, line, f"has more than {MAX_ROWS:,} posts; split the file")
+        if len(written) > MAX_LINE:
+            report.error(
+                line, None, f"has more than {MAX_LINE:,} characters; write one post per line"
+            )
+            continue
         try:
-            value = json.loads(written, object_pairs_hook=_once, parse_constant=str)
+            if written.count(",") > 4 * MAX_VALUES:  # most of a text are not commas
+                raise ValueError(_TOO_MANY)
+            # Numbers stay as they are written; that also spares what huge ones cost.
+            node = _Nodes(line).of(_JSON.decode(written))
         except json.JSONDecodeError as error:
             report.error(line, None, f"this is not JSON ({error.msg} at character {error.pos + 1})")
         except RecursionError:
@@ -86,11 +98,26 @@ def read_json_lines(path: Path, report: Report) -> Iterator[Fields]:
         except ValueError as error:
             report.error(line, None, f"{error}; write one post as a JSON object")
         else:
-            node = _node(value, line)
             if isinstance(node, Fields):
                 yield node
             else:
                 report.error(line, None, "must be a JSON object with fields such as at and text")
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines with their ends, one at a time: a list of all would take many times the text."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end
+
+
+def _too_many(rows: Iterator[list[str]]) -> bool:
+    # Counted before anything is made of them, which takes a hundred times as long.
+    with suppress(csv.Error):  # told when the rows are read, after what is wrong above it
+        return sum(1 for _ in islice(rows, MAX_ROWS + 2)) > MAX_ROWS + 1
+    return False
 
 
 def _columns(path: Path, header: list[str]) -> list[str]:
@@ -121,6 +148,8 @@ def _columns(path: Path, header: list[str]) -> list[str]:
 
 def _trimmed(row: list[str]) -> list[str]:
     # Spreadsheets end every line with as many separators as the widest has.
+    if len(row) > MAX_CELLS:
+        return row
     end = len(row)
     while end and not row[end - 1].strip():
         end -= 1
@@ -158,13 +187,33 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _node(value: Any, line: int) -> Node:
-    if isinstance(value, dict):
-        return Fields({name: _node(inner, line) for name, inner in value.items()}, line)
-    if isinstance(value, list):
-        return Items(tuple(_node(inner, line) for inner in value), line)
-    return Scalar("" if value is None else str(value), line, empty=value is None)
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
-def _wrong(path: Path, line: int, message: str) -> InvalidFile:
+_JSON = json.JSONDecoder(
+    object_pairs_hook=_once, parse_int=str, parse_float=str, parse_constant=_no_number
+)
+
+
+class _Nodes:
+    """Makes nodes of what stands in one line of JSON, as many as a post can need."""
+
+    def __init__(self, line: int) -> None:
+        self._line = line
+        self._count = 0
+
+    def of(self, value: Any) -> Node:
+        self._count += 1
+        if self._count > MAX_VALUES:
+            raise ValueError(_TOO_MANY)
+        if isinstance(value, dict):
+            return Fields({name: self.of(inner) for name, inner in value.items()}, self._line)
+        if isinstance(value, list):
+            return Items(tuple(map(self.of, value)), self._line)
+        written = str(value).lower() if isinstance(value, bool) else str(value)
+        return Scalar("" if value is None else written, self._line, empty=value is None)
+
+
+def _wrong(path: Path, line: int | None, message: str) -> InvalidFile:
     return InvalidFile([Problem(str(path), line, None, message)])

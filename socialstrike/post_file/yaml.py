@@ -5,6 +5,7 @@ No tag, anchor or alias is obeyed, and no value gets a type: ``12:30`` stays wha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -20,12 +21,17 @@ MAX_NODES = 300_000
 
 # libyaml where PyYAML was built with it: ten times as fast, the same events.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# The parser compares each with all before it: a file of nothing else would take minutes.
+_DIRECTIVE = re.compile(r"^%TAG\s", re.MULTILINE)
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 def load(path: Path) -> Fields:
     """The file's one document. Raises InvalidFile where it is not plain YAML with named fields."""
     text = decode(path, load_bytes(path, MAX_BYTES))
+    if directive := _DIRECTIVE.search(text):
+        first = text.count("\n", 0, directive.start()) + 1
+        raise _wrong(path, first, "tag directives (%TAG) are not used here; remove the line")
     try:
         root = _Tree(path, yaml.parse(text, Loader=_LOADER)).document()
     except yaml.reader.ReaderError as error:

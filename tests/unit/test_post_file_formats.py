@@ -3,59 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from packs import ACCOUNTS, HEAD, NOW, PNG, STRIKE, Write, one, problems, read
 
 from socialstrike import post_file
-from socialstrike.drafts import CampaignSpec, Draft, PostFile
+from socialstrike.drafts import Draft
 from socialstrike.exceptions import InvalidFile
-
-NOW = datetime(2020, 1, 1, tzinfo=UTC)
-ACCOUNTS = {"collectif-x": "x", "antenne-x": "x", "collectif-fb": "facebook"}
-STRIKE = CampaignSpec("greve", date(2020, 1, 24), "Europe/Paris", "#g24", None, None)
-HEAD = "campaign: {name: greve, day: 2020-01-24, hashtag: '#g24'}\n"
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
-
-Write = Callable[..., Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    def write(content: str | bytes, name: str = "posts.yaml") -> Path:
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
-def read(path: Path, **options: object) -> PostFile:
-    asked: dict[str, object] = {
-        "campaigns": lambda name: STRIKE if name == "greve" else None,
-        "accounts": ACCOUNTS,
-        "now": NOW,
-        **options,
-    }
-    [file] = post_file.read([path], **asked)  # type: ignore[arg-type]
-    return file
-
-
-def problems(path: Path, **options: object) -> list[str]:
-    with pytest.raises(InvalidFile) as refused:
-        read(path, **options)
-    return [str(problem).removeprefix(f"{path.parent}/") for problem in refused.value.problems]
-
-
-def one(kind: str = "announcement", **fields: str) -> str:
-    said = {"kind": kind, "at": "D 09:00", "to": "collectif-x", "text": "En grève", **fields}
-    body = "\n    ".join(f"{name}: {value}" for name, value in said.items() if value)
-    return f"{HEAD}posts:\n  - {body}\n"
 
 
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])

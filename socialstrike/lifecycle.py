@@ -40,6 +40,7 @@ class Event(StrEnum):
     CANCEL = "cancel"
     RETRACT = "retract"
     REQUEUE = "requeue"
+    CHANGE = "change"
     RESTORE = "restore"
 
 
@@ -58,6 +59,7 @@ LETTERS: dict[Event, str] = {
     Event.CANCEL: "i",
     Event.RETRACT: "i",
     Event.REQUEUE: "i",
+    Event.CHANGE: "i",
     Event.RESTORE: "j",
 }
 
@@ -75,6 +77,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.PARKED, Event.PROVE_ABSENT): State.SCHEDULED,  # as a person decided
     (State.SCHEDULED, Event.LAPSE): State.MISSED,
     (State.SCHEDULED, Event.CANCEL): State.CANCELLED,
+    (State.SCHEDULED, Event.CHANGE): State.SCHEDULED,  # other words, or another time
     (State.PUBLISHED, Event.RETRACT): State.RETRACTED,
     (State.FAILED, Event.REQUEUE): State.SCHEDULED,  # only by a person's command
     (State.MISSED, Event.REQUEUE): State.SCHEDULED,

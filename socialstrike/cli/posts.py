@@ -10,15 +10,18 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from socialstrike.cli import output
+from socialstrike.cli import output, posts_change
 from socialstrike.cli.context import Account, AsJson, Campaign, DryRun, moment, opened, writing
+from socialstrike.cli.posts_change import OfPost, SomeIds, chosen, exist, many, shortened
 
 if TYPE_CHECKING:
     from socialstrike.drafts import Draft
+    from socialstrike.exceptions import Problem
 
 app = typer.Typer(
     help="The posts of a strike: queue them, list them, cancel them.", no_args_is_help=True
 )
+posts_change.register(app)
 
 Ids = Annotated[list[int], typer.Argument(help="Deliveries, by the id that 'posts list' shows.")]
 Kind = Literal["announcement", "occupation"]
@@ -61,6 +64,7 @@ def add(
     if len(described) > len(pictures):
         raise typer.BadParameter("there are more --alt than --media; give each picture one")
     described = [*described, *([""] * (len(pictures) - len(described)))]
+    odd: list[Problem] = []
     with opened(context) as house:
         with house.database.read() as session:
             spec = campaigns.spec(campaigns.get(session, campaign)) if campaign else None
@@ -76,13 +80,9 @@ def add(
             accounts=known,
             now=house.clock.now(),
             late=late,
+            warnings=odd,
         )
-        warnings = [
-            f"{path.name} has no description; give one with --alt"
-            for path, words in zip(pictures, described, strict=True)
-            if not words.strip()
-        ]
-        result = _queue(house, [(spec, [draft])], warnings, dry_run)
+        result = _queue(house, [(spec, [draft])], odd, dry_run)
     _report(result, as_json)
 
 
@@ -152,7 +152,7 @@ def list_(
         until=moment(until),
     )
     with opened(context) as house, house.database.read() as session:
-        _exist(session, campaign, account)
+        exist(session, campaign, account)
         rows = list(queue.deliveries(session, wanted))
     if as_json:
         output.as_json(rows)
@@ -167,7 +167,7 @@ def list_(
                 row["kind"],
                 row["state"],
                 "" if row["lateness_s"] is None else f"{row['lateness_s']:.1f} s",
-                _shortened(row["text"]),
+                shortened(row["text"]),
             )
             for row in rows
         ),
@@ -209,26 +209,19 @@ def show(
 @app.command()
 def cancel(
     context: typer.Context,
-    ids: Annotated[list[int] | None, typer.Argument(help="Deliveries, by id.")] = None,
+    ids: SomeIds = None,
     campaign: Campaign = None,
     account: Account = None,
-    post: Annotated[int | None, typer.Option("--post", help="Only this post's.")] = None,
+    post: OfPost = None,
     dry_run: DryRun = False,
 ) -> None:
     """Take deliveries out of the queue: by id, or all that wait of a campaign, account or post."""
     from socialstrike import queue
-    from socialstrike.lifecycle import State
 
-    filters = {"campaign": campaign, "account": account, "post": post}
-    if bool(ids) == any(value is not None for value in filters.values()):
-        raise typer.BadParameter("name deliveries by id, or a --campaign, --account or --post")
     with opened(context) as house, writing(house, dry_run=dry_run) as session:
-        _exist(session, campaign, account)
-        if not ids:
-            wanted = queue.Filter(state=State.SCHEDULED, **filters)  # type: ignore[arg-type]
-            ids = [row["id"] for row in queue.deliveries(session, wanted)]
-        count = queue.cancel(session, ids, now=house.clock.now(), actor=house.actor)
-    output.line(f"{_many(count, 'delivery')}{' would be' if dry_run else ''} cancelled.")
+        found = chosen(session, ids, campaign, account, post)
+        count = queue.cancel(session, found, now=house.clock.now(), actor=house.actor)
+    output.line(f"{many(count, 'delivery')}{' would be' if dry_run else ''} cancelled.")
 
 
 @app.command()
@@ -238,7 +231,7 @@ def retry(context: typer.Context, ids: Ids) -> None:
 
     with opened(context) as house, house.database.write() as session:
         count = queue.requeue(session, ids, now=house.clock.now(), actor=house.actor)
-    output.line(f"{_many(count, 'delivery')} back in the queue.")
+    output.line(f"{many(count, 'delivery')} back in the queue.")
 
 
 @app.command()
@@ -258,16 +251,6 @@ def resolve(
         if verdict == "published"
         else f"Delivery {delivery} is back in the queue; past its lateness limit it is missed."
     )
-
-
-def _exist(session: Any, campaign: str | None, account: str | None) -> None:
-    """Raise NotFound for a name that nothing here has: an empty list would hide the slip."""
-    from socialstrike import accounts, campaigns
-
-    if campaign is not None:
-        campaigns.get(session, campaign)
-    if account is not None:
-        accounts.get(session, account)
 
 
 def _queue(house: Any, packs: Any, warnings: Any, dry_run: bool) -> dict[str, Any]:
@@ -321,31 +304,31 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         output.as_json(result)
         return
-    over = f"over {_many(len(result['accounts']), 'account')}"
+    over = f"over {many(len(result['accounts']), 'account')}"
     known = result["known_deliveries"]
-    already = f"; {_many(known, 'delivery')} were queued before" if known else ""
+    already = f"; {many(known, 'delivery')} were queued before" if known else ""
     if result["dry_run"]:
         shown = result["planned"][:_MOST]
         output.table(
             ("due", "account", "kind", "text"),
-            ((r["due_at"], r["account"], r["kind"], _shortened(r["text"])) for r in shown),
+            ((r["due_at"], r["account"], r["kind"], shortened(r["text"])) for r in shown),
             empty="",
         )
         if more := len(result["planned"]) - len(shown):
-            output.line(f"... and {_many(more, 'delivery')} more; --json shows them all")
+            output.line(f"... and {many(more, 'delivery')} more; --json shows them all")
         output.line(
-            f"Would queue {_many(result['new_posts'], 'post')} as"
-            f" {_many(result['new_deliveries'], 'delivery')} {over}{already}. Nothing was changed."
+            f"Would queue {many(result['new_posts'], 'post')} as"
+            f" {many(result['new_deliveries'], 'delivery')} {over}{already}. Nothing was changed."
         )
     elif not result["new_deliveries"]:
         output.line(
-            f"Nothing new: {_many(known, 'delivery')} were queued before; see: socialstrike posts"
+            f"Nothing new: {many(known, 'delivery')} were queued before; see: socialstrike posts"
             " list"
         )
     else:
         output.line(
-            f"Queued {_many(result['new_posts'], 'post')} as"
-            f" {_many(result['new_deliveries'], 'delivery')} {over}{already}."
+            f"Queued {many(result['new_posts'], 'post')} as"
+            f" {many(result['new_deliveries'], 'delivery')} {over}{already}."
         )
 
 
@@ -356,13 +339,3 @@ def _day(text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no day; write it like 2027-01-24") from None
-
-
-def _shortened(text: str, most: int = 60) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= most else f"{flat[: most - 1]}…"
-
-
-def _many(count: int, noun: str) -> str:
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{count} {noun if count == 1 else plural}"

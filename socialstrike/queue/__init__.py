@@ -3,6 +3,7 @@
 The caller opens the transaction (``Database.write``) and none is ever held across a network call.
 """
 
+from socialstrike.queue.change import Change, change
 from socialstrike.queue.claim import (
     Begun,
     Next,
@@ -44,6 +45,7 @@ from socialstrike.queue.stop import Stopped, in_flight, start, stop, stopped
 
 __all__ = [
     "Begun",
+    "Change",
     "Enqueued",
     "Filter",
     "Job",
@@ -55,6 +57,7 @@ __all__ = [
     "altered",
     "begin",
     "cancel",
+    "change",
     "claim",
     "claim_doubts",
     "counts",

@@ -1,0 +1,132 @@
+"""The simulation, pure: what would be late, missed, refused or paid, from a snapshot alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from socialstrike.plan import Snapshot, Step, Voice, expected, simulate
+
+NOW = datetime(2027, 1, 23, 18, tzinfo=UTC)
+DAY = datetime(2027, 1, 24, 8, tzinfo=UTC)
+
+
+def _step(number: int, at: datetime = DAY, **other: Any) -> Step:
+    known: dict[str, Any] = {
+        "delivery": number,
+        "account": "collectif-x",
+        "platform": "x",
+        "kind": "announcement",
+        "text": f"Nous sommes en grève ({number})",
+        "link": None,
+        "pictures": 0,
+        "due_at": at,
+        "late_after": at + timedelta(hours=1),
+        "timezone": "Europe/Paris",
+        "state": "scheduled",
+    }
+    return Step(**{**known, **other})
+
+
+def _day(*steps: Step, stopped: bool = False, **voices: Voice) -> Snapshot:
+    known = {
+        step.account: voices.get(step.account.replace("-", "_"), Voice(step.account, step.platform))
+        for step in steps
+    }
+    return Snapshot(NOW, steps, known, stopped)
+
+
+def _rules(snapshot: Snapshot) -> list[str]:
+    return [trouble.rule for trouble in simulate(snapshot).problems]
+
+
+def test_a_quiet_day_goes_out_on_time() -> None:
+    played = simulate(_day(_step(1), _step(2, DAY + timedelta(hours=2))))
+    assert (played.problems, played.warnings, played.latest) == ((), (), timedelta())
+    assert played.sent_at == {1: DAY, 2: DAY + timedelta(hours=2)}
+
+
+def test_posts_of_one_account_at_the_same_second_follow_one_another() -> None:
+    played = simulate(_day(*(_step(number) for number in range(10))))
+    assert len(set(played.sent_at.values())) == 10
+    assert timedelta() < played.latest < timedelta(minutes=1)
+
+
+def test_more_than_the_platform_takes_in_its_window_wait_for_the_next_one() -> None:
+    most = 100  # of one X account in 15 minutes
+    played = simulate(_day(*(_step(number) for number in range(most + 1))))
+    assert played.sent_at[most] == played.sent_at[0] + timedelta(minutes=15)
+    assert played.problems == ()
+
+
+def test_what_waits_past_its_lateness_limit_is_missed_and_takes_no_place() -> None:
+    tight = timedelta(minutes=5)
+    steps = [_step(n, late_after=DAY + tight) for n in range(102)]
+    late = simulate(_day(*steps))
+    assert [t.rule for t in late.problems] == ["lateness", "lateness"]
+    assert {t.delivery for t in late.problems} == {100, 101}
+    assert len(late.sent_at) == 100
+
+
+def test_credentials_that_end_before_the_last_delivery_are_a_problem() -> None:
+    ending = Voice("collectif-x", "x", expires_at=DAY + timedelta(hours=1))
+    steps = (_step(1), _step(2, DAY + timedelta(hours=2)))
+    [trouble] = simulate(_day(*steps, collectif_x=ending)).problems
+    assert (trouble.rule, trouble.delivery) == ("expiry", 2)
+    assert "accounts connect x collectif-x" in trouble.message
+    lasting = Voice("collectif-x", "x", expires_at=DAY + timedelta(hours=3))
+    assert _rules(_day(*steps, collectif_x=lasting)) == []
+
+
+def test_a_paused_account_and_a_pulled_stop_are_problems() -> None:
+    paused = Voice("collectif-x", "x", paused="its credentials were refused")
+    assert _rules(_day(_step(1), stopped=True, collectif_x=paused)) == ["stopped", "paused"]
+
+
+@pytest.mark.parametrize("state", ["published", "cancelled", "failed", "missed"])
+def test_what_is_over_is_not_played_again(state: str) -> None:
+    played = simulate(_day(_step(1, state=state), stopped=True))
+    assert (played.sent_at, played.problems) == ({}, ())
+
+
+def test_a_text_that_an_account_does_not_take_any_more_is_a_problem() -> None:
+    assert _rules(_day(_step(1, text="é" * 281))) == ["length"]
+
+
+def test_a_link_makes_a_post_on_x_dear() -> None:
+    plain = simulate(_day(_step(1))).costs
+    linked = simulate(_day(_step(1, link="https://onestla.tech/"))).costs
+    assert (plain, linked) == (
+        {"collectif-x": Decimal("0.015")},
+        {"collectif-x": Decimal("0.20")},
+    )
+
+
+def test_the_same_words_on_two_accounts_of_a_platform_are_a_warning() -> None:
+    same = [_step(n, text="Grève", account=f"collectif-{n}") for n in (1, 2)]
+    other = _step(3, text="Grève", account="page", platform="facebook")
+    [warning] = simulate(_day(*same, other)).warnings
+    assert warning.rule == "same-text"
+    assert "collectif-1, collectif-2" in warning.message
+
+
+def test_the_expected_actions_are_counted_by_account_and_platform() -> None:
+    steps = (_step(1), _step(2, account="page", platform="facebook"), _step(3, state="cancelled"))
+    counted = expected(_day(*steps))
+    assert counted.posts == 2
+    assert (counted.accounts, counted.platforms) == (
+        {"collectif-x": 1, "page": 1},
+        {"facebook": 1, "x": 1},
+    )
+
+
+def test_the_budget_of_an_application_counts_all_its_accounts() -> None:
+    steps = [
+        _step(n, DAY + timedelta(seconds=5 * n), account=f"a{n % 200}", text=f"{n}")
+        for n in range(10_001)
+    ]
+    [trouble] = [t for t in simulate(_day(*steps)).problems if t.rule == "budget"]
+    assert "10001 posts" in trouble.message

@@ -12,10 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from socialstrike import audit, platforms, redaction
-from socialstrike.db.models import Account, Home
+from socialstrike.db.models import Account
 from socialstrike.exceptions import InvalidInput, NotFound, VaultError
+from socialstrike.platforms.addresses import checked_base_url
 from socialstrike.platforms.base import Access, Identity
-from socialstrike.vault import Place, Vault
+from socialstrike.vault import Vault, for_sealing, place_of
+from socialstrike.vault.record import home_of
 
 _NAME = re.compile(r"[\w][\w.@-]{0,99}")
 
@@ -62,9 +64,7 @@ def add(
     _check_name(name)
     fields = check_fields(platform, credentials)
     if base_url is not None:
-        from socialstrike.platforms import transport  # noqa: PLC0415  (brings requests)
-
-        base_url = transport.checked_base_url(base_url)
+        base_url = checked_base_url(base_url, allow_local=allow_local)
     account = session.scalar(select(Account).where(Account.name == name))
     if account is not None and account.platform != platform:
         raise InvalidInput(f"{name} is an account on {account.platform}; choose another name")
@@ -77,7 +77,7 @@ def add(
     if base_url is not None or event == "account.added":
         account.base_url, account.allow_local = base_url, allow_local
     account.authorised_by = authorised_by or account.authorised_by
-    account.credentials = vault.seal(_place(session, account), fields)
+    account.credentials = vault.seal(place_of(for_sealing(session, vault), account), fields)
     account.identity = account.checked_at = account.expires_at = None
     account.paused_at = account.pause_reason = account.forgotten_at = None
     session.flush()
@@ -128,17 +128,32 @@ def access(session: Session, vault: Vault, account: Account) -> Access:
             f"the credentials of {account.name} were forgotten; add them again with:"
             f" socialstrike accounts add {account.platform} {account.name}"
         )
-    credentials = vault.open(_place(session, account), account.credentials)
-    secret = {field.name for field in platforms.get(account.platform).credential_fields}
-    for name, value in credentials.items():
-        if name in secret:
-            redaction.remember(value)
+    credentials = vault.open(place_of(home_of(session), account), account.credentials)
+    _remember(account.platform, credentials)
     return Access(
         account=account.name,
         credentials=credentials,
         base_url=account.base_url,
         allow_local=account.allow_local,
     )
+
+
+def update_credentials(
+    session: Session, vault: Vault, account: Account, fields: Mapping[str, str]
+) -> None:
+    """Seal what the platform gave for some fields, such as a refreshed token; the others stay.
+
+    The log is not told: nothing that a person decided has changed. ``session`` writes. Raises
+    InvalidInput for an unknown or missing field, VaultError where the account was forgotten or
+    the key in force cannot be had.
+    """
+    home = for_sealing(session, vault)
+    # Another may have refreshed or forgotten them since the caller read the row.
+    session.refresh(account, ["credentials"])
+    known = access(session, vault, account).credentials
+    credentials = check_fields(account.platform, {**known, **fields})
+    account.credentials = vault.seal(place_of(home, account), credentials)
+    _remember(account.platform, fields)
 
 
 def checked(
@@ -216,14 +231,16 @@ def read_credentials(path: Path) -> object:
         raise InvalidInput(f"{path} is not a JSON object of credentials") from None
 
 
+def _remember(platform: str, credentials: Mapping[str, str]) -> None:
+    """Have the secret ones taken out of every log. A handle would tear holes into names."""
+    for field in platforms.get(platform).credential_fields:
+        if field.secret and field.name in credentials:
+            redaction.remember(credentials[field.name])
+
+
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or name == "all" or name in platforms.REGISTRY:
         raise InvalidInput(
             f"{name!r} cannot be an account's name; use letters, digits, dots and dashes, and"
             " neither 'all' nor a platform's name"
         )
-
-
-def _place(session: Session, account: Account) -> Place:
-    database = session.scalars(select(Home.database_id)).one()
-    return Place(database=database, platform=account.platform, account=account.name)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import getpass
 import logging
+import sys
 from functools import cached_property
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -15,8 +17,13 @@ from socialstrike.clock import Clock, SystemClock
 from socialstrike.config import Settings
 from socialstrike.db.migrate import open_database
 from socialstrike.db.session import Database
-from socialstrike.exceptions import InvalidInput
-from socialstrike.vault import Vault, load_key
+from socialstrike.exceptions import DatabaseError, InvalidInput
+from socialstrike.vault import Changed, Keys, Vault
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+log = logging.getLogger(__name__)
 
 
 class App:
@@ -34,13 +41,76 @@ class App:
     def vault(self) -> Vault:
         """The vault with the home's key; a home that has sealed nothing yet gets a new key.
 
+        Asks for the passphrase where the key comes from one, so open it outside a transaction.
         Raises KeyMissing where credentials are stored and their key is not to be found.
         """
-        from socialstrike import accounts
+        return self.keys.open()
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The home's master key: where it is, and how it is changed."""
+        return Keys(self.database, self.settings, ask=ask_unseen)
+
+    def change_key(
+        self, to: str | None = None, *, deep: bool = False, passphrase_file: Path | None = None
+    ) -> Changed:
+        """Put a new master key in force, and leave no trace of what the old one sealed.
+
+        A scheduler on the same file finds a new key by itself where the old one was. In every
+        other case InvalidInput is raised while one is alive; else what ``Keys.change`` raises.
+        """
+        from socialstrike import audit, heartbeat
 
         with self.database.read() as session:
-            empty = all(account.credentials is None for account in accounts.every(session))
-        return Vault(load_key(self.settings.key, create=empty))
+            alive = heartbeat.alive(session, self.clock.now())
+        found_again = to is None and self.keys.shown().source != "passphrase"
+        if alive and not (found_again and self.database.sole):
+            raise InvalidInput(
+                f"a scheduler works on this home (process {alive[0].pid} on {alive[0].host}) and"
+                " could not find the new key; end it, then run this again"
+            )
+
+        def tell(session: Session, changed: Changed) -> None:
+            audit.append(
+                session,
+                self.clock.now(),
+                "key.moved" if to else "key.rotated",
+                self.actor,
+                source=changed.source,
+                key_id=changed.new,
+                previous_key_id=changed.old,
+                accounts=changed.sealed,
+                deep=deep,
+            )
+
+        changed = self.keys.change(to, deep=deep, passphrase_file=passphrase_file, tell=tell)
+        self.__dict__.pop("vault", None)
+        try:
+            self.database.scrub()
+        except DatabaseError as error:
+            # The new key is in force all the same; this must not look like a failed change.
+            log.warning(
+                "what the old key sealed is still in free pages of the database (%s); once nobody"
+                " else uses it, run: socialstrike key rotate",
+                error,
+            )
+        return changed
+
+    def lose_key(self) -> list[str]:
+        """Give up a key that is lost, and wipe all that it sealed; the accounts that need new
+        credentials.
+        """
+        from socialstrike import accounts, audit
+
+        now = self.clock.now()
+        with self.database.write() as session:
+            lost = self.keys.lose(session)
+            audit.append(session, now, "key.lost", self.actor, accounts=len(lost))
+            for name in lost:
+                accounts.forget(session, accounts.get(session, name), now=now, actor=self.actor)
+        self.__dict__.pop("vault", None)
+        self.database.scrub()
+        return lost
 
     @cached_property
     def actor(self) -> str:
@@ -69,6 +139,14 @@ def person() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+def ask_unseen(question: str) -> str | None:
+    """What is typed on the terminal, which does not show it; None where nobody is there."""
+    try:
+        return getpass.getpass(question) if sys.stdin.isatty() else None
+    except EOFError:
+        return None
 
 
 def settings(kind: type[Settings] = Settings, **given: Any) -> Settings:

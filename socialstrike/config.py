@@ -37,6 +37,10 @@ class Settings(BaseSettings):
         description="The folder of the database, the key file and the media.",
     )
     key_file: Path | None = Field(None, description="The key file, if not the one in the home.")
+    passphrase_file: Path | None = Field(
+        None,
+        description="A file that holds the passphrase, for a service that nobody can type it for.",
+    )
     database_url: SecretStr | None = Field(
         None,
         description="A PostgreSQL database instead of the SQLite file, for several machines:"

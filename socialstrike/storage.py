@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -23,8 +26,10 @@ from socialstrike.exceptions import (
     DatabaseOutdated,
     DatabaseTooNew,
     InvalidInput,
+    VaultError,
     VerificationFailed,
 )
+from socialstrike.vault import Record
 
 #: Faults told of one check at the most.
 _MOST = 20
@@ -45,12 +50,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What a backup holds: ``sealed`` accounts with credentials, ``entries`` of the log."""
+    """What a backup holds: ``sealed`` accounts with credentials, ``entries`` of the log.
+
+    ``key_source`` and ``key_id`` say where the key is that opens them, which is not in the backup.
+    """
 
     deliveries: int
     sealed: int
     entries: int
     head: str
+    key_source: str
+    key_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +127,8 @@ def backup(location: Path | str, to: Path) -> Copied:
                 " kept; see: socialstrike database check"
             )
         deliveries, sealed = files.counted(partial)
-    return Copied(deliveries, sealed, verdict.entries, verdict.head)
+        source, key = _key_of(partial)
+    return Copied(deliveries, sealed, verdict.entries, verdict.head, source, key)
 
 
 def restore(
@@ -168,6 +179,20 @@ def _doubt(database: Database, *, settle: float, now: datetime, actor: str) -> R
     with database.read() as session:
         head = audit.verify(session).head
     return Restored(deliveries, waiting, doubted, sealed, head)
+
+
+def _key_of(file: Path) -> tuple[str, str | None]:
+    """Where the key of a copy comes from, and its id if the copy knows it."""
+    record = None
+    address = f"{file.absolute().as_uri()}?mode=ro"
+    # Older tables have no such column, and a damaged record must not keep anyone from a backup.
+    with (
+        suppress(sqlite3.Error, ValueError, VaultError),
+        closing(sqlite3.connect(address, uri=True)) as copy,
+    ):
+        [told] = copy.execute("SELECT master_key FROM home").fetchone()
+        record = Record.read(json.loads(told or "null"))
+    return (record.source, record.id) if record else ("file", None)
 
 
 def _refuse_altered(file: Path, name: Path) -> None:

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("salt", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("token", name=op.f("pk_people")),
     )
+    op.create_index(op.f("ix_people_name"), "people", ["name"], unique=False)
     op.create_table(
         "checkpoints",
         sa.Column("size", sa.Integer(), autoincrement=False, nullable=False),

@@ -19,14 +19,16 @@ from socialstrike.cli import (
     campaigns,
     database,
     doctor,
+    key,
     output,
+    plan,
     posts,
     rehearse,
     service,
 )
 from socialstrike.cli.context import root
 from socialstrike.exceptions import InvalidInput, SocialstrikeError
-from socialstrike.redaction import redact
+from socialstrike.redaction import guard_process, redact
 
 app = typer.Typer(
     name="socialstrike",
@@ -40,8 +42,10 @@ rehearse.register(app)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(posts.app, name="posts")
 app.add_typer(campaigns.app, name="campaigns")
+plan.register(app)
 service.register(app)
 app.add_typer(audit.app, name="audit")
+app.add_typer(key.app, name="key")
 app.add_typer(database.app, name="database")
 doctor.register(app)
 
@@ -51,6 +55,8 @@ _GLOBAL = {"--home": True, "--verbose": False, "-v": False}
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed, 2 wrong input, 3 a person is needed, 4 forged."""
+    if arguments is None:  # the process is ours, and not a test's or another program's
+        guard_process()
     _open_streams()
     given = _hoisted(list(sys.argv[1:] if arguments is None else arguments))
     try:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, Options
+
+if TYPE_CHECKING:
+    from socialstrike.config import Settings
 
 app = typer.Typer(help="The home's database: upgrade it, check it, back it up, restore it.")
 
@@ -98,10 +101,18 @@ def backup(
     output.line(f"{file} holds {made.deliveries} deliveries and {made.entries} entries, verified.")
     output.line(f"Head of its log: {made.head}")
     if made.sealed:
+        where = {
+            "file": f"Copy {settings.key.absolute()} too, to another place; see that it is key",
+            "keyring": "It is in this machine's system keyring; write a copy of it, to another"
+            " place, with: socialstrike key export FILE. It is key",
+            "passphrase": "It comes from your passphrase, so there is nothing to copy, and nobody"
+            " can give it back to you. It is key",
+        }[made.key_source]
         output.line(
             f"The credentials of {made.sealed} accounts are in it, sealed; the key that opens them"
-            f" is not. Copy {settings.key.absolute()} too, to another place."
+            f" is not. {where} {made.key_id or 'of this home'}."
         )
+        output.line("Each is useless without the other: keep both, and never in one place.")
 
 
 @app.command()
@@ -145,5 +156,30 @@ def restore(
         "What was cancelled, paused or stopped since the backup is not in it: look through"
         " socialstrike posts list before: socialstrike run"
     )
-    if done.sealed and not settings.key.exists():
-        output.line(f"The key is missing: put the old home's at {settings.key.absolute()}")
+    if done.sealed:
+        _tell_key(settings)
+
+
+def _tell_key(settings: Settings) -> None:
+    """How the key of a restored home is brought here."""
+    from socialstrike import app as house
+    from socialstrike.exceptions import VaultError
+
+    try:
+        with house.App(settings) as restored:
+            key = restored.keys.shown()
+    except VaultError as error:
+        output.warning(str(error))
+        return
+    if key.source == "passphrase":
+        output.line("The credentials open with the passphrase of the old home.")
+    elif key.present:
+        output.line(f"The key is there: {key.place}.")
+    elif key.source == "keyring":
+        output.line(
+            "The key was in the system keyring of the old machine: set SOCIALSTRIKE_KEY_FILE to a"
+            " copy that was made there with: socialstrike key export FILE"
+        )
+    else:
+        number = f" (key {key.id})" if key.id else ""
+        output.line(f"The key is missing{number}: put the old home's at {settings.key.absolute()}")

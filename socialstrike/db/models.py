@@ -262,7 +262,7 @@ class Person(Base):
     __tablename__ = "people"
 
     token: Mapped[str] = mapped_column(String(64), primary_key=True)
-    name: Mapped[str | None] = mapped_column(Text)
+    name: Mapped[str | None] = mapped_column(Text, index=True)
     salt: Mapped[str] = mapped_column(String(64))
 
 

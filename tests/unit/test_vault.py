@@ -10,11 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socialstrike.exceptions import KeyMissing, VaultError
-from socialstrike.vault import Place, Vault, load_key
+from socialstrike.vault import Place, Vault, key_id, load_key
 
 PLACE = Place(database="d1", platform="x", account="collectif-x")
 VAULT = Vault(bytes(32))
 SECRETS = {"access_token": "un jeton très secret", "consumer_key": "clé"}
+OTHER = Vault(b"\x01" * 32)
+#: Sealed by version 1 of the form, with the key and the place above.
+FIRST = (
+    b'{"v": 1, "key": "iBmznI9rHdvAnwGtiQhS126vVAyLyfOIo1bnPJnfdeWdrpaigVJRktSXZbaXnNHYzYkhDtSFzik2'
+    b'R1fH", "fields": {"access_token": "ZddWD4XDKp8sZqBa99lEgJUs9p85o9i6vYW6UUnbyafNd/xGBlxuBp1ymr'
+    b'8d7EUk2Q=="}}'
+)
 
 
 @given(st.dictionaries(st.text(max_size=20), st.text(max_size=200), max_size=4))
@@ -26,7 +33,15 @@ def test_what_is_sealed_opens_in_its_place(credentials: dict[str, str]) -> None:
     assert VAULT.open(PLACE, VAULT.seal(PLACE, credentials)) == credentials
 
 
-@pytest.mark.parametrize("change", [{"database": "d2"}, {"platform": "facebook"}, {"account": "b"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"database": "d2"},
+        {"platform": "facebook"},
+        {"account": "b"},
+        {"server": "https://elsewhere.example"},
+    ],
+)
 def test_a_sealed_row_copied_elsewhere_does_not_open(change: dict[str, str]) -> None:
     sealed = VAULT.seal(PLACE, SECRETS)
     with pytest.raises(VaultError, match="do not open with this key"):
@@ -118,3 +133,66 @@ def test_a_file_that_is_no_key_is_refused(tmp_path: Path, content: bytes) -> Non
     path.write_bytes(content)
     with pytest.raises(VaultError, match="is not a key file"):
         load_key(path, create=True)
+
+
+def test_what_the_first_version_sealed_opens_and_is_sealed_anew_at_a_rotation() -> None:
+    secret = {"access_token": "un jeton très secret"}
+    assert VAULT.open(PLACE, FIRST) == secret
+
+    moved = VAULT.rewrap(PLACE, FIRST, OTHER, deep=False)
+
+    assert OTHER.open(PLACE, moved) == secret
+    assert json.loads(moved)["v"] == 2
+    with pytest.raises(VaultError):
+        VAULT.open(PLACE, moved)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_rewrapped_row_opens_with_the_new_key_alone(deep: bool) -> None:
+    sealed = VAULT.seal(PLACE, SECRETS)
+
+    moved = VAULT.rewrap(PLACE, sealed, OTHER, deep=deep)
+
+    assert OTHER.open(PLACE, moved) == SECRETS
+    with pytest.raises(VaultError):
+        VAULT.open(PLACE, moved)
+    before, after = json.loads(sealed), json.loads(moved)
+    # Without deep the fields stay as they are, under the data key that they had.
+    assert (before["fields"] == after["fields"]) is not deep
+    assert (before["data_key_id"] == after["data_key_id"]) is not deep
+
+
+def test_what_does_not_open_is_not_rewrapped() -> None:
+    sealed = json.loads(VAULT.seal(PLACE, SECRETS))
+    sealed["fields"]["consumer_key"] = sealed["fields"]["access_token"]
+    with pytest.raises(VaultError):
+        VAULT.rewrap(PLACE, json.dumps(sealed).encode(), OTHER, deep=False)
+
+
+def test_bytes_of_the_home_open_under_their_own_name_and_database_alone() -> None:
+    sealed = VAULT.seal_home("d1", "signing key", b"\x00\xff 32")
+
+    assert VAULT.open_home("d1", "signing key", sealed) == b"\x00\xff 32"
+    assert b"\x00\xff 32" not in sealed
+    for database, name in (("d2", "signing key"), ("d1", "another key")):
+        with pytest.raises(VaultError, match="does not open"):
+            VAULT.open_home(database, name, sealed)
+    with pytest.raises(VaultError):
+        VAULT.open_home("d1", "signing key", VAULT.seal(PLACE, SECRETS))
+    moved = VAULT.rewrap_home("d1", "signing key", sealed, OTHER, deep=False)
+    assert OTHER.open_home("d1", "signing key", moved) == b"\x00\xff 32"
+
+
+def test_a_vault_takes_the_key_in_force_when_another_sealed_what_it_meets() -> None:
+    sealed = OTHER.seal(PLACE, SECRETS)
+    following = Vault(bytes(32), reload=lambda: b"\x01" * 32)
+
+    assert following.open(PLACE, sealed) == SECRETS
+    assert following.key_id == OTHER.key_id
+
+
+def test_a_key_id_says_which_key_and_nothing_of_it() -> None:
+    assert key_id(bytes(32)) == VAULT.key_id != OTHER.key_id
+    assert bytes(32).hex()[:16] != key_id(bytes(32))
+    with pytest.raises(VaultError, match="32 bytes"):
+        key_id(b"short")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from socialstrike import audit
-from socialstrike.db.models import Campaign
+from socialstrike.db.models import Campaign, Delivery, Post
 from socialstrike.drafts import CampaignSpec
 from socialstrike.exceptions import InvalidInput, NotFound
+from socialstrike.lifecycle import State
+
+#: What may still become of a delivery is open in these.
+_OPEN = (State.SCHEDULED, State.PUBLISHING, State.UNCERTAIN, State.PARKED)
 
 
 def get(session: Session, name: str) -> Campaign:
@@ -48,6 +53,24 @@ def spec(campaign: Campaign) -> CampaignSpec:
 def known(session: Session) -> dict[str, CampaignSpec]:
     """Every stored campaign by name."""
     return {campaign.name: spec(campaign) for campaign in every(session)}
+
+
+def ended(session: Session, since: datetime, until: datetime) -> bool:
+    """Whether a campaign came to its end after ``since`` and not after ``until``, both aware: its
+    window over, and everything settled. One without a delivery has no end.
+    """
+    for campaign in every(session):
+        over = _over(campaign)
+        if over > until:
+            continue
+        open_, last = session.execute(
+            select(
+                func.count().filter(Delivery.state.in_(_OPEN)), func.max(Delivery.updated_at)
+            ).where(Delivery.post_id.in_(select(Post.id).where(Post.campaign_id == campaign.id)))
+        ).one()
+        if last is not None and not open_ and since < max(over, last) <= until:
+            return True
+    return False
 
 
 def store(session: Session, wanted: CampaignSpec, *, now: datetime, actor: str) -> Campaign:
@@ -89,3 +112,12 @@ def store(session: Session, wanted: CampaignSpec, *, now: datetime, actor: str) 
         window_hours=campaign.window_hours,
     )
     return campaign
+
+
+def _over(campaign: Campaign) -> datetime:
+    """The moment after the window's last one, in UTC; the later one where a clock change leaves
+    two.
+    """
+    midnight = datetime.combine(campaign.day, time())
+    local = midnight + timedelta(hours=campaign.window_hours)
+    return local.replace(tzinfo=ZoneInfo(campaign.timezone), fold=1).astimezone(UTC)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, insert, or_, select
 from sqlalchemy.orm import Session
 
-from socialstrike.audit import chain
+from socialstrike.audit import chain, people
 from socialstrike.audit.chain import Fact
 from socialstrike.db.models import AuditEntry
 from socialstrike.db.session import Deferred
+from socialstrike.exceptions import NotFound
 
 
 def stamp(moment: datetime) -> str:
@@ -24,7 +27,7 @@ def append(
 ) -> None:
     """Tell one entry, which the commit of the caller's transaction (Database.write) appends.
 
-    Facts that are None are left out.
+    Facts that are None are left out. Names of people become tokens (``people``).
     """
     entry: dict[str, Fact] = {
         name: stamp(value) if isinstance(value, datetime) else value
@@ -39,6 +42,7 @@ def _write(session: Session, told: list[tuple[datetime, dict[str, Fact]]]) -> No
     """Put the entries at the end of the chain. No one else appends meanwhile (serialise); if
     someone did, the unique ``prev`` refuses the fork.
     """
+    people.hide(session, [entry for _, entry in told])
     last = session.execute(
         select(AuditEntry.seq, AuditEntry.hash).order_by(AuditEntry.seq.desc()).limit(1)
     ).first()
@@ -70,6 +74,7 @@ def entries(
     account: str | None = None,
     kind: str | None = None,
     delivery: int | None = None,
+    campaign: str | None = None,
 ) -> Iterator[str]:
     """The lines, oldest first, in constant memory.
 
@@ -93,5 +98,32 @@ def entries(
                 AuditEntry.event.startswith(f"{kind}.", autoescape=True),
             )
         )
+    if campaign is not None:
+        named = f'"campaign":{json.dumps(campaign, ensure_ascii=False)}'
+        wanted.append(AuditEntry.line.contains(named, autoescape=True))
     statement = select(AuditEntry.line).where(*wanted).order_by(AuditEntry.seq)
-    yield from session.scalars(statement.execution_options(yield_per=1000))
+    lines = session.scalars(statement.execution_options(yield_per=1000))
+    # LIKE is not sure of the letters' case, nor of where in the line they stand.
+    yield from (
+        line for line in lines if campaign is None or chain.parse(line).get("campaign") == campaign
+    )
+
+
+def told(session: Session, *, pseudonyms: bool = False, **wanted: Any) -> Iterator[dict[str, Fact]]:
+    """The entries that ``entries`` would give, for people: with names in the place of tokens."""
+    names = people.Names(session, pseudonyms=pseudonyms)
+    yield from (names.shown(chain.parse(line)) for line in entries(session, **wanted))
+
+
+def forget_person(session: Session, name: str, *, now: datetime, actor: str) -> int:
+    """Erase a name from the home, and tell so. Returns how many old entries still hold it.
+
+    Those were written before the log held tokens. Raises NotFound where nobody is called so.
+    """
+    erased = people.erase(session, name)
+    if not erased:
+        raise NotFound(f"the log knows nobody called {name!r}; see: socialstrike audit people")
+    # Whoever forgets themselves must not come back with the entry that tells it.
+    by = people.Token(erased[0]) if actor == name else actor
+    append(session, now, "person.forgotten", by, person=people.Token(erased[0]))
+    return people.in_clear(session, name)

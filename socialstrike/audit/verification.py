@@ -4,101 +4,161 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from socialstrike.audit import chain
-from socialstrike.audit.chain import Break, Verdict
-from socialstrike.audit.export import COLUMNS, cell
+from socialstrike.audit import checkpoints
+from socialstrike.audit.attachments import BEGINNING, Attachments, attached
+from socialstrike.audit.chain import Break, Fact, Verdict
+from socialstrike.audit.export import line_of
 from socialstrike.audit.log import stamp
-from socialstrike.db.models import AuditEntry
-from socialstrike.exceptions import InvalidInput
+from socialstrike.audit.note import Key, read
+from socialstrike.audit.proof import MOST, Mark, Proof
+from socialstrike.db.models import AuditEntry, Checkpoint
+from socialstrike.exceptions import InvalidInput, VerificationFailed
 
 #: A line longer than this is no entry of ours; reading stops there.
 _LONGEST = 1_000_000
+#: The columns that repeat a fact of their line.
+_REPEATED = ("seq", "prev", "event", "account", "kind", "delivery")
 
 
-def verify(session: Session) -> Verdict:
-    """Check the whole log in the database: the chain, and the columns against their lines."""
-    columns: list[Break] = []
-
-    def lines() -> Iterator[str]:
-        statement = select(
-            AuditEntry.line,
-            AuditEntry.hash,
-            AuditEntry.seq,
-            AuditEntry.prev,
-            AuditEntry.at,
-            AuditEntry.event,
-            AuditEntry.account,
-            AuditEntry.kind,
-            AuditEntry.delivery,
-        ).order_by(AuditEntry.seq)
-        rows = session.execute(statement.execution_options(yield_per=1000))
-        for place, row in enumerate(rows, start=1):
-            if row.hash != chain.digest(row.line):
-                columns.append(Break(place, "its stored hash is not the hash of its line"))
-            elif not _agree(row.line, row._asdict()):
-                columns.append(Break(place, "its columns do not say what its line says"))
-            yield row.line
-
-    verdict = chain.check(lines())
-    breaks = sorted({*verdict.breaks, *columns}, key=lambda found: found.place)
-    return Verdict(verdict.entries, verdict.head, tuple(breaks))
+def verify(session: Session, *, head: Mark | None = None, key: Key | None = None) -> Verdict:
+    """Check the whole log in the database: the chain, the columns against their lines, and every
+    checkpoint. ``head`` and ``key`` are ones that were noted elsewhere.
+    """
+    marks, unread = _stored(session)
+    proof = Proof([*marks, *([head] if head else [])], key)
+    statement = select(*AuditEntry.__table__.columns).order_by(AuditEntry.seq)
+    for row in session.execute(statement.execution_options(yield_per=1000)):
+        entry = proof.add(row.line.encode("utf-8", "surrogatepass"))
+        if fault := _columns(row, entry, proof.head):
+            proof.breaks.append(Break(proof.count, fault))
+        if proof.full:
+            break
+    proof.breaks.extend(unread)
+    verdict = proof.verdict(notes=True)
+    if (found := _home_key(session, proof)) is not None:
+        return replace(verdict, breaks=(*verdict.breaks, found)[:MOST])
+    return verdict
 
 
-def _agree(line: str, row: dict[str, object]) -> bool:
-    entry = chain.parse(line)
-    at = row["at"]
-    assert isinstance(at, datetime)
-    return (
-        entry.get("at") == stamp(at)
-        and all(entry.get(name) == row[name] for name in ("seq", "prev", "event"))
-        and all(entry.get(name) == row[name] for name in ("account", "kind", "delivery"))
+def _home_key(session: Session, proof: Proof) -> Break | None:
+    """Whether the key that the home shows is the one that its log names."""
+    try:
+        if (key := checkpoints.verifier_key(session)) in {None, proof.key}:
+            return None
+    except VerificationFailed:
+        return Break(proof.count, "up to here all is read, but the home's public key is none")
+    return Break(proof.count, f"up to here the log does not name this home's key, {key}")
+
+
+def _stored(session: Session) -> tuple[list[Mark], list[Break]]:
+    """The stored checkpoints, and those that cannot be read."""
+    marks, breaks = [], []
+    rows = session.execute(
+        select(Checkpoint.size, Checkpoint.root, Checkpoint.peaks, Checkpoint.note)
     )
+    for row in rows:
+        try:
+            note = read(row.note)
+            said = note.checkpoint
+            if (said.size, said.root.hex()) != (row.size, row.root):
+                raise ValueError("its columns do not say what its note says")
+            peaks = tuple(map(str, row.peaks))
+        except (TypeError, ValueError):
+            breaks.append(Break(row.size, "it was altered, it says nothing", "checkpoint"))
+        else:
+            marks.append(Mark("checkpoint", row.size, row.size, row.root, note, peaks))
+    return marks, breaks
 
 
-def verify_file(path: Path) -> Verdict:
-    """Check an exported file, of the whole log, without the database.
+def _columns(row: Row[Any], entry: dict[str, Fact], digest: str) -> str | None:
+    if row.hash != digest:
+        return "its stored hash is not the hash of its line"
+    if not entry:
+        return None  # that it is none was told already
+    at = row.at
+    assert isinstance(at, datetime)
+    stored = row._mapping
+    same = entry.get("at") == stamp(at) and all(
+        entry.get(name) == stored[name] for name in _REPEATED
+    )
+    return None if same else "its columns do not say what its line says"
+
+
+def verify_file(path: Path, *, head: Mark | None = None, key: Key | None = None) -> Verdict:
+    """Check an exported file, of the whole log, without the database: the chain, and what is
+    attached to it. ``head`` and ``key`` are ones that were noted elsewhere.
 
     Raises InvalidInput where it cannot be read or is no export.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            first = file.readline(_LONGEST)
+        with path.open("rb") as file:
+            first = file.readline(_LONGEST).removeprefix(b"\xef\xbb\xbf")
             file.seek(0)
-            if first.startswith("seq,"):
-                return chain.check(_csv_lines(file))
-            return chain.check(_jsonl_lines(file))
+            if first.startswith(b"seq,"):
+                return _verify_csv(path, head, key)
+            found = attached(_lines(file))
+            file.seek(0)
+            return _verify_jsonl(_lines(file), found, head, key)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InvalidInput(f"{path} is not UTF-8, so it is no export of the audit log") from None
 
 
-def _jsonl_lines(file: IO[str]) -> Iterator[str]:
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
     while line := file.readline(_LONGEST):
-        yield line.removesuffix("\n")
+        yield line.removesuffix(b"\n")
 
 
-def _csv_lines(file: IO[str]) -> Iterator[str]:
+def _verify_jsonl(
+    lines: Iterator[bytes], found: Attachments, head: Mark | None, key: Key | None
+) -> Verdict:
+    marks = [Mark.of(note, "line", place) for place, note in found.checkpoints]
+    proof = Proof([*marks, *([head] if head else [])], key)
+    after = False
+    for place, line in enumerate(lines, start=1):
+        if line.startswith(BEGINNING):
+            after = True
+        elif after:
+            proof.breaks.append(Break(place, "is no attachment, and stands among them", "line"))
+        else:
+            entry = proof.add(line)
+            if found.unmet:
+                found.meet(entry)
+        if proof.full:
+            return proof.verdict(notes=True)
+    proof.breaks.extend(found.breaks)
+    proof.breaks.extend(found.strangers())
+    proof.breaks.extend(
+        Break(place, "no entry names this key", "line")
+        for name, place in found.keys.items()
+        if name not in proof.keys
+    )
+    return proof.verdict(notes=True)
+
+
+def _verify_csv(path: Path, head: Mark | None, key: Key | None) -> Verdict:
+    """A CSV carries no checkpoints: only a head that was noted binds it."""
     csv.field_size_limit(_LONGEST)
-    try:
-        for row in csv.DictReader(file):
-            line = row.get("entry") or ""
-            yield line if _says_the_same(row, line) else f"{line} "
-    except csv.Error as error:
-        raise InvalidInput(f"this is no CSV export of the audit log: {error}") from None
-
-
-def _says_the_same(row: dict[str, str], line: str) -> bool:
-    """Whether the readable cells are those of the entry: a CSV altered there is altered too."""
-    try:
-        entry = chain.parse(line)
-    except ValueError:
-        return True  # the chain will say so
-    return all(row.get(column) == cell(entry.get(column)) for column in COLUMNS[:-1])
+    if key is not None:
+        raise InvalidInput(
+            f"{path} is a CSV, which carries no signature that your key could check; verify the"
+            " JSON Lines, or give --head"
+        )
+    proof = Proof([head] if head else [])
+    # Bytes that are not UTF-8 go through as they are: the entry that holds them is the break.
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        try:
+            for row in csv.DictReader(file):
+                proof.add(line_of(row).encode("utf-8", "surrogateescape"))
+                if proof.full:
+                    break
+        except csv.Error as error:
+            raise InvalidInput(f"this is no CSV export of the audit log: {error}") from None
+    return proof.verdict(notes=False)

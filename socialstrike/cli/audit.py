@@ -31,13 +31,12 @@ def list_(
 ) -> None:
     """List the entries, oldest first."""
     from socialstrike import accounts, audit
-    from socialstrike.audit import chain
 
     with opened(context) as house, house.database.read() as session:
         if account:
             accounts.get(session, account)
         wanted = filters(since, until, account, kind)
-        entries = [chain.parse(line) for line in audit.entries(session, **wanted)]
+        entries = list(audit.told(session, **wanted))
     if as_json:
         output.as_json(entries)
         return
@@ -61,25 +60,85 @@ def list_(
 
 
 @app.command()
+def head(
+    context: typer.Context,
+    note: Annotated[
+        bool, typer.Option("--note", help="The whole checkpoint, with its signature.")
+    ] = False,
+    key: Annotated[
+        bool, typer.Option("--key", help="The public key that the signatures are checked with.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Sign the log as it stands, and print a line to note down, to give away or to publish.
+
+    Whoever has noted it can check later, with audit verify --head, that nothing up to it was
+    changed or cut off.
+    """
+    from socialstrike.audit import checkpoints
+
+    if note + key + as_json > 1:
+        raise typer.BadParameter("--note, --key and --json exclude one another")
+    with opened(context) as house:
+        now = house.clock.now()
+        with house.database.read() as session:
+            ahead = checkpoints.reckoned(session)
+        with house.database.write() as session:
+            signed = checkpoints.make(session, house.vault, now, ahead)
+            verifier = checkpoints.verifier_key(session)
+    said = checkpoints.said(signed)
+    if as_json:
+        output.as_json(
+            {
+                "size": said.size,
+                "root": said.root.hex(),
+                "head": said.head,
+                "note": signed,
+                "key": verifier,
+            }
+        )
+    elif key:
+        output.line(verifier or "")
+    else:
+        output.line(signed.rstrip("\n") if note else f"{said.size} {said.root.hex()}")
+
+
+@app.command()
 def verify(
     context: typer.Context,
     file: Annotated[
         Path | None, typer.Argument(help="An exported file; the home's own log by default.")
     ] = None,
+    noted: Annotated[
+        str | None,
+        typer.Option(
+            "--head",
+            metavar="LINE|FILE",
+            help="A head that was noted earlier: what audit head printed, or a file with it.",
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key", metavar="KEY|FILE", help="A key noted earlier: what audit head --key printed."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that every entry stands as it was written. Exit 4 where one does not."""
+    """Check that every entry and every checkpoint stands as written. Exit 4 where one does not."""
     from socialstrike import audit
-    from socialstrike.audit import verify_file
+    from socialstrike.audit.proof import noted_head, noted_key
     from socialstrike.exceptions import VerificationFailed
 
+    mark = noted_head(noted) if noted is not None else None
+    public = noted_key(key) if key is not None else None
     if file is not None:
-        verdict = verify_file(file)
+        verdict = audit.verify_file(file, head=mark, key=public)
         if not verdict.entries:
             raise VerificationFailed(f"{file} holds no entry, so it proves nothing")
     else:
         with opened(context) as house, house.database.read() as session:
-            verdict = audit.verify(session)
+            verdict = audit.verify(session, head=mark, key=public)
     _tell(verdict, str(file or "the log of this home"), as_json)
 
 
@@ -92,7 +151,12 @@ def _tell(verdict: Verdict, what: str, as_json: bool) -> None:
                 "ok": verdict.ok,
                 "entries": verdict.entries,
                 "head": verdict.head,
-                "breaks": [{"entry": b.place, "message": b.message} for b in verdict.breaks],
+                "root": verdict.root,
+                "signed": verdict.signed,
+                "key": verdict.key,
+                "breaks": [
+                    {"kind": b.kind, "entry": b.place, "message": b.message} for b in verdict.breaks
+                ],
             }
         )
         if not verdict.ok:
@@ -102,6 +166,13 @@ def _tell(verdict: Verdict, what: str, as_json: bool) -> None:
         found = "\n".join(map(str, verdict.breaks))
         raise VerificationFailed(f"{what} does not verify:\n{found}")
     output.line(f"Verified: {verdict.entries} entries, unbroken. Head: {verdict.head}")
+    if verdict.key:
+        output.line(f"Signed up to entry {verdict.signed} by {verdict.key}")
+        if verdict.signed < verdict.entries:
+            first = verdict.signed + 1
+            output.line(f"Entries {first} to {verdict.entries} are chained, not signed yet.")
+    else:
+        output.line("No checkpoint signs it; note a head with: socialstrike audit head")
 
 
 def _lateness(milliseconds: object) -> str:

@@ -63,12 +63,16 @@ def test_an_altered_export_does_not_verify(
 
 def test_an_altered_database_does_not_verify(logged: Any) -> None:
     with closing(sqlite3.connect(logged.home / "socialstrike.db")) as database:
-        triggers = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        for (name,) in triggers.fetchall():
+        found = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = found.fetchall()
+        for name, _ in triggers:
             database.execute(f"DROP TRIGGER {name}")
         database.execute(
             "UPDATE audit_entries SET line = replace(line, 'collectif-fb', 'collectif-fc')"
         )
+        # Without its triggers the home would not even be opened.
+        for _, statement in triggers:
+            database.execute(statement)
         database.commit()
 
     ended = logged.call("audit", "verify")

@@ -19,9 +19,10 @@ DOCUMENT = (ROOT / "docs" / "audit-log.md").read_text(encoding="utf-8")
 _ZEROS = "0" * 64
 
 
-def _block(language: str) -> str:
-    """The document's one fenced block in ``language``."""
-    [found] = re.findall(rf"^```{language}\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+def _block(language: str, about: str = "") -> str:
+    """The document's one fenced block in ``language`` that holds the words ``about``."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+    [found] = [block for block in blocks if about in block]
     assert isinstance(found, str)
     return found
 
@@ -48,7 +49,9 @@ def folder(home: Path, tmp_path: Path) -> Path:
     words = ["posts", "add", "« Demain, grève »", "--to", "collectif-fb", "--at", "+10m"]
     cli(*words, "--link", "https://onestla.tech/", "--media", picture, "--alt", "L'affiche")
     cli("posts", "cancel", "1")
-    cli("audit", "export", "-o", str(tmp_path / "log.jsonl"))
+    cli("audit", "export", "--texts", "-o", str(tmp_path / "log.jsonl"))
+    (tmp_path / "noted.txt").write_text(cli("audit", "head"), encoding="utf-8")
+    (tmp_path / "noted-key.txt").write_text(cli("audit", "head", "--key"), encoding="utf-8")
     shown = cli("posts", "show", "1", "--json")
     (tmp_path / "delivery.json").write_text(shown, encoding="utf-8")
     return tmp_path
@@ -58,13 +61,25 @@ def _lines(folder: Path) -> list[str]:
     return (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
 
 
-def _by_hand(folder: Path) -> str:
-    if shutil.which("jq") is None or shutil.which("sha256sum") is None:
-        pytest.skip("the loop in docs/audit-log.md needs jq and sha256sum")
+def _entries(folder: Path) -> list[str]:
+    return [line for line in _lines(folder) if not line.startswith('{"attached"')]
+
+
+def _write(folder: Path, entries: list[str]) -> None:
+    """Another log with the same attachments."""
+    attached = [line for line in _lines(folder) if line.startswith('{"attached"')]
+    text = "\n".join([*entries, *attached]) + "\n"
+    (folder / "log.jsonl").write_text(text, encoding="utf-8")
+
+
+def _by_hand(folder: Path, about: str = "prev=", *, check: bool = True) -> str:
+    tools = ("jq", "sha256sum", "openssl", "base64")
+    if missing := [tool for tool in tools if shutil.which(tool) is None]:
+        pytest.skip(f"the commands in docs/audit-log.md need {', '.join(missing)}")
     done = subprocess.run(
-        ["sh", "-c", _block("sh")],
+        ["sh", "-c", _block("sh", about)],
         cwd=folder,
-        check=True,
+        check=check,
         capture_output=True,
         encoding="utf-8",
         timeout=60,
@@ -72,9 +87,9 @@ def _by_hand(folder: Path) -> str:
     return done.stdout
 
 
-def _verified(folder: Path) -> dict[str, Any]:
+def _verified(folder: Path, *options: str) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "socialstrike", "audit", "verify", "log.jsonl", "--json"],
+        [sys.executable, "-m", "socialstrike", "audit", "verify", "log.jsonl", "--json", *options],
         cwd=folder,
         env={"PATH": "", "PYTHONPATH": str(ROOT)},
         check=False,
@@ -93,37 +108,67 @@ def test_the_loop_prints_the_head_that_verify_prints(folder: Path) -> None:
     assert _by_hand(folder) == f"{verdict['entries']} entries, head {verdict['head']}\n"
 
 
+def test_the_commands_verify_the_checkpoint_with_openssl(folder: Path) -> None:
+    _by_hand(folder)
+    printed, signed, found = _by_hand(folder, "openssl").splitlines()
+    assert printed == "Signature Verified Successfully"
+    assert signed == found == _verified(folder)["head"]
+    noted = (folder / "noted-key.txt").read_text(encoding="utf-8")
+    assert (folder / "key.txt").read_text(encoding="utf-8") == noted
+
+
+def test_the_commands_notice_a_changed_checkpoint(folder: Path) -> None:
+    text = "\n".join(_lines(folder))
+    (folder / "log.jsonl").write_text(text.replace("\\nhead ", "\\nHead "), encoding="utf-8")
+    _by_hand(folder)
+    assert "Verification Failure" in _by_hand(folder, "openssl", check=False)
+
+
+def test_the_commands_show_that_the_last_entry_was_changed(folder: Path) -> None:
+    entries = _entries(folder)
+    changed = entries[-1].replace('"v":2', '"v":3')
+    assert changed != entries[-1]
+    _write(folder, [*entries[:-1], changed])
+    _by_hand(folder)
+    printed, signed, found = _by_hand(folder, "openssl").splitlines()
+    assert printed == "Signature Verified Successfully"
+    assert signed != found
+    assert not _verified(folder)["ok"]
+
+
 def test_the_loop_and_verify_name_the_same_broken_entry(folder: Path) -> None:
-    lines = _lines(folder)
-    changed = lines[0].replace("account.added", "account.addeD")
-    assert changed != lines[0]
-    text = "\n".join([changed, *lines[1:]]) + "\n"
-    (folder / "log.jsonl").write_text(text, encoding="utf-8")
-    assert [found["entry"] for found in _verified(folder)["breaks"]] == [2]
+    entries = _entries(folder)
+    changed = entries[0].replace("account.added", "account.addeD")
+    assert changed != entries[0]
+    _write(folder, [changed, *entries[1:]])
+    breaks = _verified(folder)["breaks"]
+    assert [found["entry"] for found in breaks if found["kind"] == "entry"] == [2]
     assert _by_hand(folder).startswith("broken at entry 2\n")
 
 
 def test_the_loop_notices_a_log_without_its_beginning(folder: Path) -> None:
-    text = "\n".join(_lines(folder)[1:]) + "\n"
-    (folder / "log.jsonl").write_text(text, encoding="utf-8")
+    _write(folder, _entries(folder)[1:])
     assert _by_hand(folder) == f"broken at entry 1\n1 entries, head {_ZEROS}\n"
     assert not _verified(folder)["ok"]
 
 
-def test_a_noted_head_is_found_again_in_a_log_that_went_on(folder: Path) -> None:
-    whole = _lines(folder)
-    (folder / "log.jsonl").write_text("\n".join(whole[:-1]) + "\n", encoding="utf-8")
-    noted = _verified(folder)["head"]
-    assert sum(f'"prev":"{noted}"' in line for line in whole) == 1
+def test_a_noted_head_and_key_are_found_again(folder: Path) -> None:
+    known = ("--head", "noted.txt", "--key", "noted-key.txt")
+    verdict = _verified(folder, *known)
+    assert verdict["ok"]
+    size, root = (folder / "noted.txt").read_text(encoding="utf-8").split()
+    assert (int(size), root) == (verdict["entries"], verdict["root"])
+    assert _verified(folder, "--head", f"{size} {root.upper()}")["ok"]
 
 
-def test_what_the_document_says_goes_unnoticed_goes_unnoticed(folder: Path) -> None:
-    whole, head = _lines(folder), _verified(folder)["head"]
-    for altered in (whole[:-1], [*whole[:-1], whole[-1].replace('"post":1', '"post":2')]):
-        (folder / "log.jsonl").write_text("\n".join(altered) + "\n", encoding="utf-8")
-        verdict = _verified(folder)
-        assert verdict["ok"]
-        assert verdict["head"] != head
+def test_what_the_document_says_goes_unnoticed_goes_unnoticed_without_a_noted_head(
+    folder: Path,
+) -> None:
+    entries = _entries(folder)
+    (folder / "log.jsonl").write_text("\n".join(entries[:2]) + "\n", encoding="utf-8")
+    assert _verified(folder)["ok"]
+    assert not _verified(folder, "--head", "noted.txt")["ok"]
+    assert not _verified(folder, "--key", "noted-key.txt")["ok"]
 
 
 def test_the_snippet_recomputes_the_commitment_in_the_log(folder: Path) -> None:
@@ -135,7 +180,7 @@ def test_the_snippet_recomputes_the_commitment_in_the_log(folder: Path) -> None:
         encoding="utf-8",
         timeout=60,
     )
-    contents = {json.loads(line).get("content") for line in _lines(folder)} - {None}
+    contents = {json.loads(line).get("content") for line in _entries(folder)} - {None}
     assert contents == {done.stdout.strip()}
 
 
@@ -147,7 +192,8 @@ def test_the_document_explains_every_event_and_no_other() -> None:
         path.read_text(encoding="utf-8") for path in (ROOT / "socialstrike").rglob("*.py")
     )
     # Events tell what has happened, unlike other names with a dot in them.
-    named = r'"((?:account|attempt|campaign|database|scheduler)\.(?:[a-z]+e[dn]|late))"'
+    nouns = "account|attempt|campaign|database|key|log|person|scheduler"
+    named = rf'"((?:{nouns})\.(?:[a-z]+e[dn]|late|key|lost))"'
     written = set(re.findall(named, source))
     assert written, "the events are no longer written where this test looks"
     assert explained == written | {f"delivery.{state}" for state in State} | {"stop", "start"}

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from socialstrike import accounts, audit, queue
-from socialstrike.audit import chain
 from socialstrike.clock import ManualClock
 from socialstrike.config import RehearsalSettings, Settings
 from socialstrike.db.models import Delivery
@@ -131,7 +130,7 @@ class Strike:
 
     def log(self) -> list[dict[str, Any]]:
         with self.database.read() as session:
-            return [dict(chain.parse(line)) for line in audit.entries(session)]
+            return [dict(entry) for entry in audit.told(session)]
 
     def events(self) -> list[str]:
         return [entry["event"] for entry in self.log()]

@@ -29,6 +29,7 @@ from sqlalchemy.engine import make_url
 
 from socialstrike import audit, queue
 from socialstrike.audit import chain
+from socialstrike.audit.people import Names
 from socialstrike.db.models import AuditEntry
 from socialstrike.db.session import Database
 from socialstrike.exceptions import IllegalTransition
@@ -203,10 +204,11 @@ class Walk(RuleBasedStateMachine, Model):
             new = select(AuditEntry.line).where(AuditEntry.seq > self.entries)
             lines = session.scalars(new.order_by(AuditEntry.seq)).all()
             verdict = audit.verify(session)
+            names = Names(session)
+            told = [names.shown(chain.parse(line)) for line in lines]
         assert verdict.ok, verdict.breaks
         self.entries += len(lines)
-        for line in lines:
-            entry = dict(chain.parse(line))
+        for entry in told:
             event = str(entry["event"])
             if event.startswith("delivery."):
                 delivery = int(entry["delivery"] or 0)

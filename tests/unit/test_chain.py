@@ -28,6 +28,31 @@ def test_a_log_that_stands_verifies() -> None:
     assert chain.check([]).ok
 
 
+def _versions(*versions: object) -> list[str]:
+    lines: list[str] = []
+    for number, version in enumerate(versions, start=1):
+        prev = chain.digest(lines[-1]) if lines else chain.GENESIS
+        entry: dict[str, object] = {"v": version, "seq": number, "prev": prev, "event": "stop"}
+        lines.append(chain.canonical(entry))
+    return lines
+
+
+@pytest.mark.parametrize("versions", [(1, 1), (1, 1, 2, 2), (2, 2)])
+def test_a_log_may_go_on_in_a_newer_form(versions: tuple[int, ...]) -> None:
+    assert chain.check(_versions(*versions)).ok
+
+
+@pytest.mark.parametrize(
+    "versions", [(1, 2, 1, 2), (2, 1, 2), (1, 3, 3), (0, 1), (1, True), (2, 2.0), (2, "2"), (None,)]
+)
+def test_a_log_never_goes_back_to_an_older_form_nor_on_to_an_unknown_one(
+    versions: tuple[object, ...],
+) -> None:
+    verdict = chain.check(_versions(*versions))
+    assert not verdict.ok
+    assert all("version" in found.message for found in verdict.breaks)
+
+
 @given(st.data())
 def test_any_bit_flipped_anywhere_but_in_the_last_entry_is_found(data: st.DataObject) -> None:
     lines = list(LOG)

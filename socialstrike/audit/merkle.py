@@ -1,0 +1,43 @@
+"""The Merkle tree of RFC 6962 over the log's lines, grown line by line in constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+_EMPTY = sha256(b"").digest()
+
+
+class Tree:
+    """A tree as the roots of its complete subtrees, its ``peaks``, largest first."""
+
+    def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
+        """Go on from ``peaks``. Raises ValueError where a tree of ``size`` has not so many."""
+        if size < 0 or len(peaks) != size.bit_count() or any(len(peak) != 32 for peak in peaks):
+            raise ValueError("these are not the peaks of a tree of this size")
+        self.size = size
+        self._peaks = list(peaks)
+
+    @property
+    def peaks(self) -> list[str]:
+        """The peaks in hexadecimal, largest first."""
+        return [peak.hex() for peak in self._peaks]
+
+    def add(self, line: bytes) -> None:
+        """Put one more line, without its line end, at the end of the tree."""
+        node = sha256(b"\0" + line).digest()
+        size, peaks = self.size, self._peaks
+        self.size = size + 1
+        while size & 1:  # two subtrees of one size become one of twice that
+            node = sha256(b"\1" + peaks.pop() + node).digest()
+            size >>= 1
+        peaks.append(node)
+
+    def root(self) -> bytes:
+        """The Merkle tree hash of all lines so far."""
+        if not self._peaks:
+            return _EMPTY
+        *larger, node = self._peaks
+        for peak in reversed(larger):
+            node = sha256(b"\1" + peak + node).digest()
+        return node

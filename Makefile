@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV ?= .venv
 DIST ?= dist
 PACK ?= sample_posts/blocage24janvier.yaml
+# Where `make test-pds` keeps the reference server, once it is there.
+PDS ?= $(VENV)/pds
 # More words for pytest, as in: make test ARGS="tests/unit -x"
 ARGS ?=
 
@@ -16,8 +18,8 @@ GENERATED = $(shell grep -l '\[\[\[cog' *.md docs/*.md)
 .DEFAULT_GOAL := help
 # Two installations into one environment at the same time would disturb each other.
 .NOTPARALLEL:
-.PHONY: help rehearse test gauntlet lint types contract migrations docs docs-write wheel smoke check \
-	bench constraints clean
+.PHONY: help rehearse test test-pds gauntlet fuzz lint bandit audit-deps types contract migrations docs \
+	docs-write wheel smoke check bench constraints clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -31,9 +33,22 @@ test: $(VENV)/.dev ## Run every test
 gauntlet: $(VENV)/.dev ## Break it in every known way, often: 35 minutes, and a table of what held
 	$(BIN)/python -m pytest tests/gauntlet --gauntlet=long $(ARGS)
 
+test-pds: $(VENV)/.dev ## Test Bluesky's adapter on the reference server; needs npm, a C++ compiler
+	sh tests/pds/install.sh $(PDS)
+	SOCIALSTRIKE_TEST_PDS=$(PDS) $(BIN)/python -m pytest tests/pds $(ARGS)
+
+fuzz: $(VENV)/.dev ## Try 120,000 hostile inputs on every parser: some minutes, and a table
+	$(BIN)/python -m pytest tests/fuzz --fuzz=long $(ARGS)
+
 lint: $(VENV)/.dev ## Check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+bandit: $(VENV)/.dev ## Look for unsafe code; the exceptions and their reasons are in pyproject.toml
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive socialstrike migrations
+
+audit-deps: $(VENV)/.dev ## Ask for known weaknesses of the libraries; says "not checked" where it cannot
+	sh tools/audit-deps.sh $(BIN)/pip-audit
 
 types: $(VENV)/.dev ## Check the types
 	$(BIN)/mypy
@@ -57,7 +72,7 @@ wheel: $(VENV)/.dev ## Build the source archive, and the wheel from it
 smoke: wheel ## Install the wheel in a fresh environment elsewhere, and rehearse with it
 	PYTHON="$(PYTHON)" sh tools/smoke.sh $(DIST)
 
-check: lint types contract migrations docs test smoke ## All of the checks above
+check: lint bandit types contract migrations docs test smoke ## All of the checks above
 
 bench: $(VENV)/.dev ## Measure, and print the tables
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done

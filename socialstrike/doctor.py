@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from sqlalchemy.orm import Session
 from socialstrike import accounts, heartbeat, platforms, queue
 from socialstrike.clock import Clock
 from socialstrike.config import Settings
-from socialstrike.db import migrate
+from socialstrike.db import migrate, private
 from socialstrike.db.models import Account, Campaign
 from socialstrike.db.session import Database, database_version
 from socialstrike.exceptions import DatabaseError, SocialstrikeError, VaultError
@@ -107,14 +106,20 @@ def _home(settings: Settings) -> Iterator[Finding]:
             "run as its owner, or give it to this user with: chown",
         )
         return
-    open_to_others = [
-        path
-        for path in (home, *home.glob("socialstrike.db*"))
-        if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077
-    ]
-    if open_to_others:
-        names = " ".join(map(str, open_to_others))
+    exposed = private.exposures(settings.database)
+    if exposed and exposed[0].how != "readable":
+        # The next command would refuse it.
+        yield Finding("home", "bad", str(exposed[0]), exposed[0].remedy)
+    elif exposed:
+        names = " ".join(str(exposure.path) for exposure in exposed)
         yield Finding("home", "warn", f"others can look into {names}", f"chmod go= {names}")
+    elif not private.keeps_modes(home):
+        yield Finding(
+            "home",
+            "warn",
+            f"the disk of {home} knows no permissions: everyone on this machine may read it",
+            "move the home to another disk, or mount this one with umask=077",
+        )
     else:
         yield Finding("home", "ok", f"{home} is its owner's alone")
 

@@ -9,15 +9,27 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
 import re
+import sys
 import threading
+import traceback
+import warnings
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
 from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 REDACTED = "[redacted]"
 
 #: Shorter values would turn ordinary words into holes.
 _SHORTEST = 6
+#: The beginning of a secret that was cut off is taken out from this length on.
+_BEGINNING = 12
 
 _SHAPES = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -63,11 +75,11 @@ class _Index:
         kept: list[str] = []
         begin = at = 0
         while at <= len(text) - _SHORTEST:
-            for spelling in self._by_start.get(text[at : at + _SHORTEST], ()):
-                if text.startswith(spelling, at):
-                    kept += (text[begin:at], REDACTED)
-                    begin = at = at + len(spelling)
-                    break
+            known = self._by_start.get(text[at : at + _SHORTEST])
+            length = _found(known, text, at) if known else 0
+            if length:
+                kept += (text[begin:at], REDACTED)
+                begin = at = at + length
             else:
                 at += 1
         return "".join((*kept, text[begin:]))
@@ -84,7 +96,8 @@ def remember(secret: str) -> None:
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """``text`` with every remembered or given secret, and all that looks like one, taken out.
 
-    A secret is found plain, URL-encoded, in base64 (anywhere inside) and as JSON writes it.
+    A secret is found plain, URL-encoded, in base64 (anywhere inside), in hexadecimal, as JSON
+    writes it and backwards; and its first twelve characters or more where it was cut off.
     """
     own = _Index()
     for secret in secrets:
@@ -113,7 +126,8 @@ class RedactingFilter(logging.Filter):
         try:
             message = record.getMessage()
         except Exception:  # noqa: BLE001  # whatever its arguments do, a record is shown, cleaned
-            message = f"{record.msg} (its arguments do not fit)"
+            words = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+            message = f"{words} (its arguments do not fit)"
         record.msg, record.args = _clean(message), None
         if record.exc_info:
             record.exc_text = record.exc_text or _formatter.formatException(record.exc_info)
@@ -127,11 +141,39 @@ class RedactingFilter(logging.Filter):
 
 def quiet_libraries() -> None:
     """Cap the loggers of the client libraries at WARNING: at DEBUG they write credentials."""
-    for name in ("tweepy", "requests_oauthlib", "oauthlib", "urllib3"):
+    for name in _LIBRARIES:
         logger = logging.getLogger(name)
         if logger.level < logging.WARNING:
             logger.setLevel(logging.WARNING)
 
+
+def guard_process() -> None:
+    """Let nothing secret leave this process when something breaks: for the start of a program.
+
+    What Python writes of an error or a warning that nobody caught is redacted like the log. No
+    core file is made, and no other program of the same user may read this one's memory or
+    environment (Linux); root still can.
+    """
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+    sys.unraisablehook = _unraisable
+    warnings.showwarning = _warned
+    if not logging.getLogger().handlers:
+        # Until the program says where its log goes: Python would make a handler without a filter.
+        handler = logging.StreamHandler()
+        handler.setLevel(logging.WARNING)
+        handler.addFilter(RedactingFilter())
+        logging.getLogger().addHandler(handler)
+    _keep_memory_private()
+
+
+#: By the names of their loggers; those below them follow.
+_LIBRARIES = (
+    "PIL", "atproto", "atproto_client", "atproto_core", "facebook", "httpcore", "httpx", "keyring",
+    "mastodon", "oauthlib", "requests", "requests_oauthlib", "tweepy", "urllib3", "websockets",
+)  # fmt: skip
+#: The number that Linux gives to this wish in prctl().
+_PR_SET_DUMPABLE = 4
 
 _formatter = logging.Formatter()
 #: What logging itself writes into every record, but for the three texts that can hold anything.
@@ -142,10 +184,23 @@ def _clean(text: str) -> str:
     return redact(printable(text))
 
 
+def _found(spellings: Iterable[str], text: str, at: int) -> int:
+    """How much of ``text`` from ``at`` on is one of ``spellings``, or a long beginning of one."""
+    longest = 0
+    for spelling in spellings:
+        pairs = zip(text[at : at + len(spelling)], spelling, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        if same == len(spelling) or (same >= _BEGINNING and "://" not in spelling[:same]):
+            longest = max(longest, same)
+    return longest
+
+
 def _spellings(secret: str) -> Iterator[str]:
     raw = secret.encode("utf-8", "surrogatepass")
     texts = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], secret.strip()}
     texts |= {quote(raw, safe=""), quote(raw), quote_plus(raw), quote(quote(raw, safe=""), safe="")}
+    texts |= {_ESCAPE.sub(lambda found: found[0].lower(), text) for text in texts}
+    texts |= {raw.hex(), raw.hex().upper(), secret[::-1]}
     for shift, start in ((0, 0), (1, 2), (2, 3)):
         # The same bytes look different in base64 by where they begin in a group of three; the
         # letters at the edges also depend on the neighbours and are left out.
@@ -154,3 +209,56 @@ def _spellings(secret: str) -> Iterator[str]:
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             texts.add(encode(padded).decode("ascii")[start:whole])
     return (text for text in texts if len(text) >= _SHORTEST and len(secret) >= _SHORTEST)
+
+
+#: One byte as an address writes it.
+_ESCAPE = re.compile("%[0-9A-F]{2}")
+
+
+def _tell(text: str) -> None:
+    """Write to standard error what Python would have written, cleaned."""
+    if sys.stderr is not None:
+        sys.stderr.write(_clean(text))
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    _tell("".join(traceback.format_exception(kind, error, where)))
+
+
+def _uncaught_in_thread(given: threading.ExceptHookArgs) -> None:
+    if given.exc_type is not SystemExit and given.exc_value is not None:
+        name = given.thread.name if given.thread else "unknown"
+        _tell(f"in the thread {name}:\n")
+        _uncaught(given.exc_type, given.exc_value, given.exc_traceback)
+
+
+def _unraisable(given: UnraisableHookArgs) -> None:
+    # The object itself is left out: its representation could be anything.
+    if given.exc_value is not None:
+        _tell(f"{given.err_msg or 'ignored'}:\n")
+        _uncaught(given.exc_type, given.exc_value, given.exc_traceback)
+
+
+def _warned(  # noqa: PLR0917  # the signature is that of warnings.showwarning
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    _tell(warnings.formatwarning(message, category, filename, lineno, line))
+
+
+def _keep_memory_private() -> None:
+    if os.name != "posix":
+        return
+    import resource  # noqa: PLC0415  # Windows has none
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415  # needed on Linux alone
+
+        # The limit alone would not do: a program that core files are piped to gets them all the
+        # same. Where the system knows no such call there is nothing to make up for.
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

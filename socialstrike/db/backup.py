@@ -12,13 +12,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from socialstrike.db.sqlite import explain
+from socialstrike.db import schema
+from socialstrike.db.private import BESIDE
+from socialstrike.db.sqlite import examine, explain, newest_version
 from socialstrike.exceptions import DatabaseError, InvalidInput
 
+#: How SQLite begins a finding about the file that is open.
+_HEADING = "*** in database main *** "
 #: Pages copied at a time, so that a large database does not hold the interpreter up.
 _STEP = 1000
-#: What SQLite puts beside a file that is open.
-_BESIDE = ("-wal", "-shm", "-journal")
 
 
 def copy(database: Path, to: Path) -> None:
@@ -30,6 +32,7 @@ def copy(database: Path, to: Path) -> None:
     with closing(sqlite3.connect(_address(database), uri=True, isolation_level=None)) as source:
         try:
             # One read transaction around all steps: a commit between two would start it over.
+            examine(source, database)
             source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except (sqlite3.Error, UnicodeDecodeError) as error:
@@ -47,17 +50,21 @@ def copy(database: Path, to: Path) -> None:
 def damage(file: Path, *, quick: bool = False) -> list[str]:
     """What SQLite finds wrong with the file and its references, in its own words; none if sound.
 
-    ``quick`` leaves out the comparison of indexes with their tables.
+    ``quick`` leaves out the comparison of indexes with their tables, and of definitions and
+    values with what socialstrike writes.
     """
     check = "quick_check(20)" if quick else "integrity_check(20)"
     try:
         with _reading(file) as connection:
-            found = [str(row[0]) for row in connection.execute(f"PRAGMA {check}")]
+            rows = connection.execute(f"PRAGMA {check}")
+            # SQLite puts a heading and line breaks into its words.
+            found = [" ".join(str(row[0]).split()).removeprefix(_HEADING) for row in rows]
             orphans = connection.execute("PRAGMA foreign_key_check").fetchmany(20)
+            lies = [] if quick else _lies(connection)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         return [str(explain(error, file) or error)]
     wrong = [f"a row of {row[0]} names a row of {row[2]} that is not there" for row in orphans]
-    return [words for words in found if words != "ok"] + wrong
+    return [words for words in found if words != "ok"] + wrong + lies
 
 
 def version(file: Path) -> str | None:
@@ -116,7 +123,7 @@ def written_whole(path: Path, what: str) -> Iterator[Path]:
             with contextlib.suppress(OSError):  # not every file system syncs a folder
                 _sync(path.parent)
         finally:
-            for suffix in ("", *_BESIDE):
+            for suffix in ("", *BESIDE):
                 partial.with_name(partial.name + suffix).unlink(missing_ok=True)
     except FileExistsError:
         raise taken from None
@@ -147,11 +154,25 @@ def duplicate(file: Path, to: Path) -> None:
         raise InvalidInput(f"{file} cannot be copied: {error.strerror}") from None
 
 
+def _lies(connection: sqlite3.Connection) -> list[str]:
+    """What SQLite takes as it is, and no socialstrike put there."""
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    if "alembic_version" not in tables:
+        return []
+    [version] = connection.execute("SELECT version_num FROM alembic_version").fetchone() or [None]
+    if version != newest_version():
+        return []  # another version's tables are not known here
+    found = schema.altered(connection, version) or schema.misfits(connection)
+    return [f"it holds {words}, which no socialstrike put there" for words in found]
+
+
 @contextmanager
 def _reading(file: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(_address(file), uri=True, timeout=10)) as connection:
         # Damaged text must be a finding, not an error of the reader.
         connection.text_factory = lambda content: content.decode("utf-8", "replace")
+        # What is read may come from anywhere: nothing in its schema may call what is not harmless.
+        connection.execute("PRAGMA trusted_schema=OFF").close()
         yield connection
 
 

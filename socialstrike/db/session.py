@@ -18,6 +18,10 @@ from socialstrike.clock import Clock
 BUSY_TIMEOUT = 10.0
 
 
+#: What Python raises over a value that is not of the kind it should be.
+_UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
 class Watch(Protocol):
     """Something that tells cheaply whether anyone else has committed."""
 
@@ -95,13 +99,17 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading. Raises DatabaseError and its kinds."""
-        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+        with self.fit(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose changes are durable when the block ends, or never happened."""
-        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with (
+            self.fit(),
+            Session(self._writing, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             self._kind.lock_for_writing(session)
             yield session
             deferred = Deferred.of(session)
@@ -109,6 +117,22 @@ class Database:
                 self.serialise(session)
                 deferred.flush(session)
             self._kind.announce(session)
+
+    @contextmanager
+    def fit(self) -> Iterator[None]:
+        """Say that the database is at fault where what failed is the reading of a planted value.
+
+        Looked for only after something failed: a value of a wrong type can break anything.
+        """
+        try:
+            yield
+        except _UNFIT as error:
+            found = None
+            if self.path is not None:
+                found = self._kind.unfit(self.engine, self.path)
+            if found is None:
+                raise
+            raise found from error
 
     def serialise(self, session: Session) -> None:
         """Wait until every other transaction that did the same has ended."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from socialstrike.clock import Clock
+from socialstrike.db import schema
+from socialstrike.db.private import create_private as create_private  # noqa: PLC0414  # it is known by this address
+from socialstrike.db.private import refuse_what_is_no_file
 from socialstrike.exceptions import (
     DatabaseError,
     DatabaseFull,
@@ -20,14 +25,20 @@ from socialstrike.exceptions import (
     DatabaseReadOnly,
 )
 
+#: Before anything of a file is looked at: nothing in its schema may call what is not harmless, and
+#: a damaged page is noticed when it is read.
+_WARY = ("trusted_schema=OFF", "cell_size_check=ON")
 _PRAGMAS = (
     "journal_mode=WAL",
     # NORMAL lost acknowledged commits in simulated power cuts; FULL lost none.
     "synchronous=FULL",
     "foreign_keys=ON",
     "secure_delete=ON",
-    "trusted_schema=OFF",
+    # Sorting and rewriting happen in memory: a temporary file could be read by others, and stays.
+    "temp_store=MEMORY",
 )
+#: The largest value read, in bytes; pictures are far smaller.
+_LARGEST = 200_000_000
 
 
 class Watch:
@@ -76,16 +87,32 @@ def make_engine(path: Path, *, busy_timeout: float) -> Engine:
         hide_parameters=True,  # an error must never show a sealed credential or a post
     )
 
+    @event.listens_for(engine, "do_connect")
+    def _before_connecting(*_: object) -> None:
+        refuse_what_is_no_file(path)
+
     @event.listens_for(engine, "connect")
     def _on_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
+        opened = cast("sqlite3.Connection", connection)
         try:
+            examine(opened, path)
             for pragma in _PRAGMAS:
-                cursor.execute(f"PRAGMA {pragma}")
-        except sqlite3.Error as error:
-            raise _explained(error, path) from None
-        finally:
-            cursor.close()
+                opened.execute(f"PRAGMA {pragma}").close()
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise explain(error, path) or error from None
+
+    @event.listens_for(engine, "handle_error")
+    def _on_refusal(context: ExceptionContext) -> DatabaseError | None:
+        if context.connection is None:
+            return None
+        if not isinstance(context.original_exception, sqlite3.IntegrityError):
+            return None
+        # A constraint refused: is it one of ours?
+        with suppress(sqlite3.Error, UnicodeDecodeError):
+            driver = cast("sqlite3.Connection", context.connection.connection.driver_connection)
+            if found := schema.altered(driver, newest_version()):
+                return _planted(path, found)
+        return None
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
@@ -95,6 +122,46 @@ def make_engine(path: Path, *, busy_timeout: float) -> Engine:
             connection.exec_driver_sql(f"BEGIN {kind}")
 
     return engine
+
+
+def examine(connection: sqlite3.Connection, path: Path) -> None:
+    """Make ``connection`` wary of what is in its file, and look at the schema of that.
+
+    Raises DatabaseError where the file is not what our migrations make: another program's, or one
+    with a trigger, a view, a table or a column that would take part in our statements.
+    """
+    for pragma in _WARY:
+        connection.execute(f"PRAGMA {pragma}").close()
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
+    if not schema.is_ours(connection):
+        raise DatabaseError(
+            f"{path} is the database of another program; choose another home with --home"
+        )
+    newest = newest_version()
+    if planted := schema.strangers(connection, newest):
+        raise _planted(path, planted)
+    if gone := schema.missing(connection, newest):
+        raise DatabaseError(
+            f"{path} lacks what every home has ({_listed(gone)}), so nothing in it is used;"
+            " restore a backup"
+        )
+
+
+def unfit(engine: Engine, path: object) -> DatabaseError | None:
+    """Why a row could not be read, where it holds a value that no socialstrike wrote; else None."""
+    try:
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            found = schema.misfits(cast("sqlite3.Connection", driver))
+    except DatabaseError as error:
+        return error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        return explain(error, path)
+    if not found:
+        return None
+    return DatabaseError(
+        f"{path} holds what no socialstrike wrote ({_listed(found)}); restore a backup"
+    )
 
 
 def explain(error: BaseException, path: object) -> DatabaseError | None:
@@ -134,21 +201,6 @@ def scrub(engine: Engine) -> None:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def create_private(path: Path) -> None:
-    """Create an empty file that its owner alone can read, and its folder likewise.
-
-    Raises DatabaseReadOnly where the folder cannot be made or written.
-    """
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise DatabaseReadOnly(
-            f"{path} cannot be written ({error.strerror}); check the folder's owner and"
-            " permissions, or choose another with --home"
-        ) from None
-
-
 def _explained(error: sqlite3.Error, path: object) -> DatabaseError:
     """The kinds are those of the SQLite result codes."""
     code = getattr(error, "sqlite_errorname", "") or ""
@@ -162,12 +214,35 @@ def _explained(error: sqlite3.Error, path: object) -> DatabaseError:
         return DatabaseFull()
     if code == "SQLITE_NOTADB" or code.startswith("SQLITE_CORRUPT"):
         return _damaged(path)
+    words = f"the database refused: {error}"
+    if code == "SQLITE_TOOBIG":
+        words = f"{path} holds a value larger than any that socialstrike writes; restore a backup"
     if code.startswith("SQLITE_IOERR"):
-        return DatabaseError(
+        words = (
             f"the disk refused to read or write {path} ({code}); see whether it is full, over a"
             " quota, unplugged or failing"
         )
-    return DatabaseError(f"the database refused: {error}")
+    return DatabaseError(words)
+
+
+@cache
+def newest_version() -> str:
+    """The version of the tables that this socialstrike makes."""
+    from socialstrike.db.migrate import known_versions  # noqa: PLC0415  # it stands on this module
+
+    return known_versions()[-1]
+
+
+def _planted(path: object, found: list[str]) -> DatabaseError:
+    return DatabaseError(
+        f"{path} holds what no socialstrike put there ({_listed(found)}), so nothing in it is"
+        " used; restore a backup"
+    )
+
+
+def _listed(found: list[str]) -> str:
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return found[0] + more
 
 
 def _damaged(path: object) -> DatabaseError:

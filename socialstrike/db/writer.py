@@ -40,7 +40,8 @@ class Writer:
         """
         future: Future[T] = Future()
         self._jobs.put((change, future))
-        return future.result()
+        with self._database.fit():
+            return future.result()
 
     def close(self) -> None:
         """Finish what was handed in, then end."""

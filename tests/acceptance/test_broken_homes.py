@@ -114,7 +114,7 @@ def test_another_key_opens_nothing_and_says_how_to_go_on(strike: Any, tmp_path: 
     assert checked.code == 3
     [found] = checked.json()
     assert not found["ok"]
-    assert "accounts add x collectif-x --replace" in found["error"]
+    assert "vault.key is not the key of this database" in found["error"]
 
 
 def _without_privileges() -> list[str]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -20,7 +21,7 @@ from socialstrike import accounts, media, platforms, queue
 from socialstrike.clock import Clock, SystemClock
 from socialstrike.config import Settings
 from socialstrike.db.session import Database
-from socialstrike.exceptions import DatabaseError, VaultError
+from socialstrike.exceptions import DatabaseDamaged, DatabaseError, VaultError
 from socialstrike.platforms.base import (
     CredentialsRefused,
     OutcomeUnknown,
@@ -155,8 +156,21 @@ class Publisher:
         with self._database.read() as session:
             account = accounts.get(session, job.account)
             access = accounts.access(session, self._vault, account)
+        access = replace(access, renewed=lambda fields: self._renewed(job.account, fields))
         timeout = (self._settings.connect_timeout, self._settings.read_timeout)
         return platforms.get(job.platform)(access, timeout=timeout)
+
+    def _renewed(self, name: str, fields: Mapping[str, str]) -> None:
+        """Keep what renewed itself; where that fails, the next job logs in again."""
+
+        def change(session: Session) -> None:
+            account = accounts.get(session, name)
+            accounts.update_credentials(session, self._vault, account, fields)
+
+        try:
+            self._writer.run(change)
+        except (DatabaseError, VaultError) as error:
+            log.warning("the new session of %s could not be kept: %s", name, error)
 
     def _payload(self, job: Job) -> Payload:
         with self._database.read() as session:
@@ -267,7 +281,8 @@ class Publisher:
             try:
                 self._writer.run(lambda session: change(session, self._clock.now()))
             except DatabaseError as error:
-                if self._clock.boottime() > deadline:
+                damaged = isinstance(error, DatabaseDamaged)  # no waiting mends that
+                if damaged or self._clock.boottime() > deadline:
                     log.error("an outcome could not be written: %s", error)
                     return
                 time.sleep(pause)

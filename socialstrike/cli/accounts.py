@@ -29,6 +29,13 @@ def add(
         str | None,
         typer.Option("--base-url", help="Another server than the platform's own: the sandbox's."),
     ] = None,
+    allow_local: Annotated[
+        bool,
+        typer.Option(
+            "--allow-local",
+            help="The server may be in a private network; without this none is reached there.",
+        ),
+    ] = False,
     from_file: Annotated[
         str | None,
         typer.Option("--from-file", help="A JSON file of credentials; - for standard input."),
@@ -55,6 +62,7 @@ def add(
                 platform=platform,
                 credentials=credentials,
                 base_url=base_url,
+                allow_local=allow_local,
                 authorised_by=authorised_by,
                 replace=replace,
                 now=house.clock.now(),
@@ -65,6 +73,8 @@ def add(
         output.as_json(shown)
     else:
         output.line(f"{name} is added on {adapter.label}; its credentials are sealed.")
+        if shown["allow_local"]:
+            output.line("Its server may be in a private network, as you allowed.")
         output.line(f"See whether they work: socialstrike accounts check {name}")
 
 
@@ -253,6 +263,7 @@ def _shown(account: Any) -> dict[str, Any]:
         "name": account.name,
         "platform": account.platform,
         "base_url": account.base_url,
+        "allow_local": account.allow_local,
         "authorised_by": account.authorised_by,
         "identity": account.identity,
         "checked_at": account.checked_at,

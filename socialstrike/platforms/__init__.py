@@ -14,6 +14,8 @@ from socialstrike.platforms.base import Platform
 REGISTRY: dict[str, str] = {
     "x": "socialstrike.platforms.x:X",
     "facebook": "socialstrike.platforms.facebook:FacebookPage",
+    "bluesky": "socialstrike.platforms.bluesky:Bluesky",
+    "mastodon": "socialstrike.platforms.mastodon:Mastodon",
 }
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from socialstrike.exceptions import SocialstrikeError
 
@@ -49,12 +50,16 @@ class OutcomeUnknown(PlatformError):
 
 @dataclass(frozen=True, slots=True)
 class CredentialField:
-    """One thing to ask for when an account is added; ``secret`` ones are never shown."""
+    """One thing to ask for when an account is added; ``secret`` ones are never shown.
+
+    One that is not ``asked`` for is kept by the adapter itself, through ``Access.renewed``.
+    """
 
     name: str
     label: str
     secret: bool = True
     required: bool = True
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,17 @@ class Limits:
     media_bytes: int
     media_types: frozenset[str]
     alt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many posts a platform takes within any ``window``: of one account, or of one application
+    over all its accounts.
+    """
+
+    posts: int
+    window: timedelta
+    per: Literal["account", "app"] = "account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +143,8 @@ class Access:
     """What an adapter needs to act for one account. ``base_url`` replaces the platform's own host;
     with ``allow_local`` it may lead into a private network.
 
+    ``renewed`` takes the credential fields that changed by themselves, such as a session, to be
+    stored. Where nobody would store them, an adapter must not use up what can be used only once.
     ``repr`` never shows a credential.
     """
 
@@ -134,6 +152,7 @@ class Access:
     credentials: Mapping[str, str] = field(repr=False)
     base_url: str | None = None
     allow_local: bool = False
+    renewed: Callable[[Mapping[str, str]], None] | None = field(default=None, repr=False)
 
 
 class Platform(ABC):
@@ -143,6 +162,7 @@ class Platform(ABC):
     label: ClassVar[str]
     limits: ClassVar[Limits]
     credential_fields: ClassVar[Sequence[CredentialField]]
+    budgets: ClassVar[Sequence[Budget]] = ()
 
     @abstractmethod
     def __init__(self, access: Access, *, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
@@ -160,6 +180,11 @@ class Platform(ABC):
     def limits_for(cls, told: Mapping[str, Any] | None) -> Limits:
         """The limits of one account, where ``told`` (see Identity) differs from the platform's."""
         return cls.limits
+
+    @classmethod
+    def price(cls, text: str, link: str | None, pictures: int) -> Decimal:
+        """What the platform charges for one such post, in US dollars."""
+        return Decimal(0)
 
     @classmethod
     def missing_fields(cls, given: Mapping[str, str]) -> list[str]:
@@ -199,7 +224,8 @@ class Platform(ABC):
     ) -> Publication | None:
         """Look for a post with exactly this content made at or after ``since`` (aware, UTC).
 
-        Posts whose ids are ``known`` belong to other deliveries and are passed over.
+        Posts whose ids are ``known`` belong to other deliveries and are passed over. Where the
+        platform knows a post by ``payload.key``, the key decides, and ``since`` does not matter.
 
         None means that a complete look-up did not find it. A look-up that failed or could not
         reach back to ``since`` raises TemporarilyUnavailable, RateLimited or CredentialsRefused:

@@ -34,11 +34,18 @@ from socialstrike.platforms.http import (
     HttpPlatform,
     by_status,
     guarded,
+    identifier,
+    moment_told,
+    name_told,
+    no_later_than_a_day,
+    page_told,
     read_media,
+    url_told,
 )
 
 if TYPE_CHECKING:
     from facebook import GraphAPI
+    from requests import Response
 
 _HOST = "https://graph.facebook.com"
 _VERSION = "v26.0"  # the library knows of none newer than 3.1 and sends whatever is set
@@ -93,6 +100,7 @@ class FacebookPage(HttpPlatform):
             exchange=self.exchange,
         )
         session.headers["Authorization"] = f"Bearer {access.credentials.get('access_token')}"
+        session.hooks["response"].append(_only_json)
         self._graph: GraphAPI = facebook.GraphAPI(session=session)
         self._graph.version = _VERSION
 
@@ -105,12 +113,13 @@ class FacebookPage(HttpPlatform):
     def check(self) -> Identity:
         """Ask Facebook for the page that the token opens; see Platform."""
         page = self._page_itself()
-        if page["id"] != self._page:
+        page_id = identifier(page["id"])
+        if page_id != self._page:
             raise CredentialsRefused(
                 f"Facebook's token of account '{self.access.account}' is for another page "
-                f"({page['id']}, not {self._page}); take the token of this page"
+                f"({page_id}, not {self._page}); take the token of this page"
             )
-        return Identity(page["id"], str(page["name"]), page.get("link"))
+        return Identity(page_id, name_told(page["name"]), url_told(page.get("link")))
 
     @guarded("upload")
     def upload(self, media: Media) -> str:
@@ -139,13 +148,13 @@ class FacebookPage(HttpPlatform):
         self, payload: Payload, since: datetime, known: Collection[str] = ()
     ) -> Publication | None:
         """Look through what the page published and has scheduled; see Platform."""
-        wanted = _comparable(self._message(payload))
+        wanted, others = _comparable(self._message(payload)), set(map(str, known))
         for edge in ("published_posts", "scheduled_posts"):
             for post in self._posts(edge, since):
                 same = _comparable(post.get("message", "")) == wanted
-                if same and post.get("id") not in known:
-                    made = datetime.fromisoformat(post["created_time"])
-                    return _publication(_id(post), made, post.get("permalink_url"))
+                if same and _id(post) not in others:
+                    made = moment_told(post["created_time"])
+                    return _publication(_id(post), made, url_told(post.get("permalink_url")))
         return None
 
     @guarded("retract")
@@ -167,7 +176,8 @@ class FacebookPage(HttpPlatform):
         """Sort by Facebook's own codes, after what a status alone says."""
         code, subcode = _codes(answer)
         error = answer.json().get("error")
-        words = str(error.get("message", "")) if isinstance(error, dict) else ""
+        told = error.get("message") if isinstance(error, dict) else ""
+        words = told if isinstance(told, str) else ""
         kind, remedy = _sorted(answer.status, code, subcode), None
         if subcode == _CONFIRM_IDENTITY:
             remedy = "log in to Facebook, confirm who you are, then run: " + _RESUME
@@ -195,12 +205,13 @@ class FacebookPage(HttpPlatform):
         for _ in range(_PAGES):
             page = self._call(f"{self._page}/{edge}", args=dict(args))
             begin = self.exchange.by_their_clock(since)
-            made = [datetime.fromisoformat(post["created_time"]) for post in page["data"]]
-            yield from (p for p, at in zip(page["data"], made, strict=True) if at >= begin)
-            after = page.get("paging", {}).get("cursors", {}).get("after")
-            if not page.get("paging", {}).get("next") or (made and min(made) < begin):
+            posts = page_told(page["data"])
+            made = [moment_told(post["created_time"]) for post in posts]
+            yield from (p for p, at in zip(posts, made, strict=True) if at >= begin)
+            paging = page.get("paging", {})
+            if not paging.get("next") or (made and min(made) < begin):
                 return
-            args["after"] = after
+            args["after"] = _cursor(paging["cursors"]["after"])
         raise TemporarilyUnavailable(
             f"the posts of account '{self.access.account}' on Facebook since "
             f"{since:%Y-%m-%d %H:%M} UTC are too many to look through; look there, then run: "
@@ -216,12 +227,19 @@ class FacebookPage(HttpPlatform):
         return result
 
 
+def _only_json(response: Response, **_settings: object) -> None:
+    """Stop the library from searching anything else for tokens: on large answers it takes long."""
+    if "json" not in response.headers.get("content-type", ""):
+        raise TypeError("the answer is no JSON")
+
+
 def _codes(answer: Answer) -> tuple[int | None, int | None]:
     error = answer.json().get("error")
     if not isinstance(error, dict):
         return None, None
     code, subcode = error.get("code"), error.get("error_subcode")
-    return (code if isinstance(code, int) else None, subcode if isinstance(subcode, int) else None)
+    # Not isinstance: true would be code 1.
+    return (code if type(code) is int else None, subcode if type(subcode) is int else None)
 
 
 def _regained_at(answer: Answer) -> datetime | None:
@@ -230,8 +248,9 @@ def _regained_at(answer: Answer) -> datetime | None:
         usage = json.loads(answer.headers.get("x-business-use-case-usage", "{}"))
         cases = [case for cases in usage.values() for case in cases]
         minutes = max(float(case["estimated_time_to_regain_access"]) for case in cases)
-        return datetime.now(UTC) + timedelta(minutes=minutes) if minutes > 0 else None
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        regained = datetime.now(UTC) + timedelta(minutes=minutes) if minutes > 0 else None
+        return no_later_than_a_day(regained)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
 
@@ -240,7 +259,7 @@ def _used_up_until(answer: Answer) -> datetime | None:
     for name in ("x-app-usage", "x-page-usage"):
         try:
             used = max(map(float, json.loads(answer.headers.get(name, "{}")).values()), default=0)
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             continue  # in a form that is not known: the platform still refuses what is too much
         if used >= 100:
             return _regained_at(answer) or datetime.now(UTC) + _BREATHER
@@ -264,10 +283,13 @@ def _sorted(status: int, code: int | None, subcode: int | None) -> type[Platform
 
 
 def _id(answer: Mapping[str, Any]) -> str:
-    remote_id = answer["id"]
-    if not (isinstance(remote_id, str) and remote_id.replace("_", "").isalnum()):
-        raise TypeError("the id is none")
-    return remote_id
+    return identifier(answer["id"])
+
+
+def _cursor(value: object) -> str:
+    if not (isinstance(value, str) and 0 < len(value) <= 2_000):
+        raise TypeError("the next page is nowhere")
+    return value
 
 
 def _publication(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import wraps
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 from socialstrike.platforms.base import (
     Access,
@@ -26,6 +28,11 @@ from socialstrike.platforms.base import (
 from socialstrike.redaction import printable, redact
 
 Operation = Literal["check", "upload", "publish", "find", "retract"]
+
+#: No platform's window is longer, so a longer wait is a mistake or an attack.
+LONGEST_WAIT = timedelta(days=1)
+#: Posts that a page of a look-up holds at most: as many as were asked for.
+PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +52,102 @@ class Answer:
         return content if isinstance(content, dict) else {}
 
     def retry_at(self) -> datetime | None:
-        """When the platform wants to be asked again (aware, UTC), None where it does not say."""
+        """When the platform wants to be asked again (aware, UTC), None where it does not say.
+
+        At most a day ahead.
+        """
         reset, after = (self.headers.get(h, "") for h in ("x-rate-limit-reset", "retry-after"))
         try:
             if reset.strip():
-                return datetime.fromtimestamp(float(reset), UTC)
-            return datetime.now(UTC) + timedelta(seconds=float(after))
+                return no_later_than_a_day(datetime.fromtimestamp(float(reset), UTC))
+            return no_later_than_a_day(datetime.now(UTC) + timedelta(seconds=float(after)))
         except (ValueError, OverflowError, OSError):
-            return _http_date(after)
+            return no_later_than_a_day(_http_date(after))
 
     def used_up_until(self) -> datetime | None:
         """Until when nothing remains of what the platform allows; None where something does.
 
-        Aware, UTC, at most a day ahead: no platform's window is longer, so more is a mistake.
+        Aware, UTC, at most a day ahead.
         """
         if self.headers.get("x-rate-limit-remaining", "").strip() != "0":
             return None
-        reset = self.retry_at()
-        return min(reset, datetime.now(UTC) + timedelta(days=1)) if reset else None
+        return self.retry_at()
 
     def date(self) -> datetime | None:
         """When the platform says it answered (aware, UTC, whole seconds)."""
         return _http_date(self.headers.get("date", ""))
 
 
+def no_later_than_a_day(moment: datetime | None) -> datetime | None:
+    """``moment`` (aware), or a day from now where it is later: nothing waits for ever."""
+    return min(moment, datetime.now(UTC) + LONGEST_WAIT) if moment else None
+
+
+def identifier(value: object) -> str:
+    """A platform's id as text, which is safe in a path, a page and a terminal.
+
+    Raises TypeError for what no platform uses as one.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**20:
+        return str(value)
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return value
+    raise TypeError("the id is none")
+
+
+def name_told(value: object) -> str:
+    """The name that a platform gives an account: one line, printable, at most 100 characters.
+
+    Raises TypeError where it is none.
+    """
+    name = shown(value)[:100].strip() if isinstance(value, str) else ""
+    if not name:
+        raise TypeError("the name is none")
+    return name
+
+
+def url_told(value: object) -> str | None:
+    """An address from an answer, if it is one to follow in a browser; None for all else."""
+    if not (isinstance(value, str) and len(value) <= 2_000 and _URL.fullmatch(value)):
+        return None
+    try:
+        return value if urlsplit(value).hostname else None
+    except ValueError:
+        return None
+
+
+def moment_told(value: object) -> datetime:
+    """A time from an answer (aware, UTC). Raises ValueError or TypeError for an absurd one."""
+    if not isinstance(value, str):
+        raise TypeError("the time is none")
+    moment = _sane(datetime.fromisoformat(value))
+    if moment is None:
+        raise ValueError("the time is absurd")
+    return moment
+
+
+def page_told(value: object) -> list[Mapping[str, Any]]:
+    """The posts on one page of a look-up. Raises TypeError where they are more than asked for."""
+    if not isinstance(value, list) or len(value) > PAGE:
+        raise TypeError("the page is none")
+    return value
+
+
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", re.ASCII)
+_URL = re.compile(r"https?://[!#$%&()*+,./0-9:;=?@A-Z\[\]_a-z~-]+", re.ASCII)
+
+
+def _sane(moment: datetime) -> datetime | None:
+    """``moment`` in UTC, None if it is absurd: it must survive sums and every time zone."""
+    if moment.tzinfo is None or not 2000 <= moment.year <= 2200:
+        return None
+    return moment.astimezone(UTC)
+
+
 def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        return _sane(moment.replace(tzinfo=moment.tzinfo or UTC))
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
 
@@ -167,7 +242,7 @@ class HttpPlatform(Platform):
         message += end.replace("{account}", account).replace("{platform}", self.name)
         if issubclass(kind, RateLimited):
             told = answer.retry_at() if answer else None
-            return kind(message, retry_at=found.retry_at or told)
+            return kind(message, retry_at=no_later_than_a_day(found.retry_at or told))
         return kind(message)
 
 
@@ -208,7 +283,11 @@ def _fitting(kind: type[PlatformError], operation: Operation) -> type[PlatformEr
 
 def shown(words: str) -> str:
     """A platform's own words on one line, short, printable and without secrets."""
-    line = " ".join(redact(printable(words[:2000])).split())
+    # Half a surrogate pair can be neither printed nor stored.
+    words = words[:2000].encode("utf-8", "replace").decode("utf-8")
+    line = " ".join(redact(printable(words)).split())
+    # What is left of the invisible: soft hyphens, joiners, private and unassigned characters.
+    line = "".join(filter(str.isprintable, line))
     return line if len(line) <= 200 else f"{line[:199]}…"
 
 

@@ -4,7 +4,8 @@ One pool of connections serves the whole process; each account's session adds it
 credentials and bounds. Nothing is retried and no redirect is followed, so one call is one
 request. When a request fails, it is known exactly whether a byte of it may have left.
 
-Proxy and netrc settings of the environment are not used: they could carry credentials elsewhere.
+Names are resolved here, and a connection is made only to an address that was checked. Proxy and
+netrc settings of the environment are not used: they could carry credentials elsewhere.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ import socket
 import threading
 import time
 from collections.abc import Collection, Iterable, Mapping
-from http.client import HTTPException
+from http.client import SWITCHING_PROTOCOLS, HTTPException, parse_headers
 from http.client import HTTPResponse as _PlainResponse
 from http.cookiejar import DefaultCookiePolicy
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -25,13 +25,20 @@ import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+)
 from urllib3.response import HTTPResponse
 
 from socialstrike import __version__
 from socialstrike.exceptions import InvalidInput
+from socialstrike.platforms.addresses import Reach, checked_base_url, reach
 from socialstrike.platforms.base import (
     Access,
+    CredentialsRefused,
     OutcomeUnknown,
     PlatformError,
     TemporarilyUnavailable,
@@ -39,10 +46,18 @@ from socialstrike.platforms.base import (
 from socialstrike.platforms.http import Answer, Exchange
 from socialstrike.redaction import quiet_libraries, remember
 
+__all__ = ["USER_AGENT", "Session", "checked_base_url", "session"]
+
 USER_AGENT = f"socialstrike/{__version__}"
 
-#: The largest answer read, in bytes, after decompression.
+#: The largest answer read, in bytes, before and after decompression.
 MOST_BYTES = 5_000_000
+#: The most bytes before a body: status lines, interim answers, headers.
+MOST_HEAD = 300_000
+#: The most lists and objects in an answer: as Python objects each takes a hundred bytes and more.
+MOST_PARTS = 200_000
+#: The codings that are undone; others are optional packages with bounds of their own.
+_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 #: A kept connection unused for longer is opened anew, in seconds: servers close theirs after five
 #: and more, and a request that meets the closing is one whose outcome nobody knows.
 MOST_IDLE = 3.0
@@ -80,59 +95,28 @@ def session(
     whole exchange, and an upload gets more by its size. Failures are raised as
     TemporarilyUnavailable where surely nothing was sent, else as OutcomeUnknown.
 
-    Raises InvalidInput where the base URL cannot be used.
+    Raises CredentialsRefused, which pauses the account, where the base URL or a host is one that
+    its credentials must not go to.
     """
     quiet_libraries()
     for secret in secrets:
         remember(secret)
-    base = checked_base_url(access.base_url) if access.base_url else None
-    made = Session(exchange or Exchange())
-    made.adapters.clear()
-    made.mount("", _AccountAdapter(access.account, base, hosts, timeout, made.exchange))
-    return made
-
-
-def checked_base_url(url: str) -> str:
-    """``url`` without a trailing slash, if credentials may be sent there.
-
-    Raises InvalidInput unless it is https, or http to this machine, and nothing but an address.
-    """
-    wrong = None
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise InvalidInput("the base URL is not an address; write it like https://host") from None
-    if parts.username is not None or parts.password is not None:
-        wrong = "holds a user name or password; leave them out"
-    elif any(c.isspace() or not c.isprintable() or c == "\\" for c in url) or not url.isascii():
-        wrong = "holds characters that no address has; write it like https://host"
-    elif parts.query or parts.fragment or not host or port == 0:
-        wrong = "is more or less than an address; write it like https://host:port/path"
-    elif parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(host)):
-        wrong = "must begin with https:// (http:// is only for this machine)"
-    elif _is_nobody(host):
-        wrong = "points at an address that is no server's; use the server's own"
-    if wrong:
-        raise InvalidInput(f"the base URL {wrong}")
-    return url.rstrip("/")
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _is_nobody(host: str) -> bool:
-    """Link-local (a cloud's metadata service), multicast and unspecified addresses."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_link_local or address.is_multicast or address.is_unspecified
+        base, *_ = (
+            checked_base_url(url, allow_local=access.allow_local) if url else None
+            for url in (access.base_url, *hosts)
+        )
+    except InvalidInput as error:
+        refused = CredentialsRefused(
+            f"the credentials of account '{access.account}' are sent nowhere: {error}; mend it "
+            f"with: socialstrike accounts add PLATFORM {access.account} --replace --base-url URL"
+        )
+    else:
+        made = Session(exchange or Exchange())
+        made.adapters.clear()
+        made.mount("", _AccountAdapter(access, base, hosts, timeout, made.exchange))
+        return made
+    raise refused
 
 
 class _AccountAdapter(BaseAdapter):
@@ -140,14 +124,15 @@ class _AccountAdapter(BaseAdapter):
 
     def __init__(
         self,
-        account: str,
+        access: Access,
         base: str | None,
         hosts: Collection[str],
         timeout: tuple[float, float],
         exchange: Exchange,
     ) -> None:
         super().__init__()
-        self._account, self._base, self._hosts = account, base, frozenset(hosts)
+        self._account, self._base, self._hosts = access.account, base, frozenset(hosts)
+        self._allow_local = access.allow_local
         self._timeout, self._exchange = timeout, exchange
 
     def send(  # noqa: PLR0917  # the signature is that of requests' adapters
@@ -165,8 +150,10 @@ class _AccountAdapter(BaseAdapter):
         size = len(request.body or b"")
         _wire.exchange = self._exchange
         _wire.deadline = time.monotonic() + sum(self._timeout) + size / SLOWEST_UPLOAD
+        _wire.reach = reach(sent.url or "", allow_local=self._allow_local)
+        shared = _shared[_wire.reach]
         try:
-            response = _shared.send(sent, stream=True, timeout=self._timeout, verify=True)
+            response = shared.send(sent, stream=True, timeout=self._timeout, verify=True)
             try:
                 body = _read(response)
             finally:
@@ -177,6 +164,8 @@ class _AccountAdapter(BaseAdapter):
             headers = {name.lower(): value for name, value in response.headers.items()}
             self._exchange.answer = Answer(response.status_code, headers, body)
             response.raw = io.BytesIO(body)
+            # Never guessed and never the server's choice: both can take minutes on a large body.
+            response.encoding = "utf-8"
             response.request = request
             return response
         finally:
@@ -203,6 +192,12 @@ class _AccountAdapter(BaseAdapter):
     def _trouble(self, error: Exception) -> PlatformError:
         where = urlsplit(self._base).netloc if self._base else "the platform"
         why = _reason(error)
+        if why == _ELSEWHERE and not self._exchange.sent:
+            mine = "" if self._allow_local else ", or add it with --allow-local if that is yours"
+            return TemporarilyUnavailable(
+                f"the name of {where} leads to {why}, so nothing was sent for account "
+                f"'{self._account}'; check this machine's DNS{mine}, it is tried again by itself"
+            )
         if self._exchange.sent:
             return OutcomeUnknown(
                 f"the answer of {where} to account '{self._account}' was lost ({why}); "
@@ -212,6 +207,10 @@ class _AccountAdapter(BaseAdapter):
             f"{where} could not be reached for account '{self._account}' ({why}); nothing was "
             "sent, check the connection, it is tried again by itself"
         )
+
+
+#: Where a request must not go, in words.
+_ELSEWHERE = "an address that no credentials may go to"
 
 
 def _reason(error: BaseException) -> str:
@@ -225,6 +224,7 @@ def _reason(error: BaseException) -> str:
             waiting += (getattr(seen, "reason", None), *seen.args)
     for name, words in (
         ("_TooLargeError", "the answer is too large"),
+        ("_ElsewhereError", _ELSEWHERE),
         ("NameResolutionError", "the name is unknown"),
         ("NewConnectionError", "connection refused or no route"),
         ("ConnectTimeoutError", "no connection in time"),
@@ -244,15 +244,24 @@ class _TooLargeError(OSError):
     """The answer is larger than any answer of a platform."""
 
 
+class _ElsewhereError(OSError):
+    """The server's name leads to addresses that the request must not go to."""
+
+
 def _read(response: requests.Response) -> bytes:
     parts: list[bytes] = []
     size = 0
-    while part := response.raw.read(65_536, decode_content=True):
+    codings = response.headers.get("content-encoding", "").lower().split(",")
+    decode = all(coding.strip() in _CODINGS for coding in codings)
+    while part := response.raw.read(65_536, decode_content=decode):
         parts.append(part)
         size += len(part)
         if size > MOST_BYTES:
             raise _TooLargeError
-    return b"".join(parts)
+    body = b"".join(parts)
+    if body.count(b"[") + body.count(b"{") > MOST_PARTS:
+        raise _TooLargeError
+    return body
 
 
 class _Wire(threading.local):
@@ -260,6 +269,16 @@ class _Wire(threading.local):
 
     exchange: Exchange | None = None
     deadline: float = 0.0
+    reach: Reach = Reach.PUBLIC
+    #: Bytes that may still arrive.
+    allowance: int = 0
+
+    def take(self, size: int | None) -> int | None:
+        """``size``, which has arrived. Raises _TooLargeError where that is more than allowed."""
+        self.allowance -= size or 0
+        if self.allowance < 0:
+            raise _TooLargeError
+        return size
 
     def remaining(self) -> float:
         """Seconds left for the current exchange. Raises TimeoutError where none are."""
@@ -285,7 +304,7 @@ class _UntilDeadline(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         left = _wire.remaining()
         self._sock.settimeout(min(left, self._patience) if self._patience else left)
-        return self._raw.readinto(buffer)
+        return _wire.take(self._raw.readinto(buffer))
 
     def close(self) -> None:
         self._raw.close()
@@ -297,6 +316,14 @@ class _Response(_PlainResponse):
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_UntilDeadline(self.fp.detach(), sock))
 
+    def _read_status(self) -> tuple[str, int, str]:
+        """The status line of the answer itself, not of an interim one such as 103."""
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # unknown to the types
+            if status >= 200 or status == SWITCHING_PROTOCOLS:
+                return version, status, reason
+            parse_headers(self.fp)
+
 
 if TYPE_CHECKING:
     _Connection = HTTPConnection
@@ -305,10 +332,41 @@ else:
 
 
 class _Recording(_Connection):
-    """A connection that says when the first byte leaves and that is not used when long idle."""
+    """A connection to a checked address, not used when long idle; it says when a byte leaves."""
 
     response_class = _Response
     _last_used = 0.0
+
+    def _new_conn(self) -> socket.socket:
+        """A socket that leads where the request may go; the name stays for TLS and Host."""
+        name = self._dns_host
+        try:
+            found = socket.getaddrinfo(name, self.port, type=socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        addresses = dict.fromkeys(str(one[4][0]) for one in found)
+        failure: Exception = _ElsewhereError(_ELSEWHERE)
+        for address in filter(_wire.reach.allows, addresses):
+            _wire.remaining()
+            try:
+                self._dns_host = address
+                return self._checked(super()._new_conn())
+            except (NewConnectionError, ConnectTimeoutError) as error:
+                failure = error
+            finally:
+                self._dns_host = name
+        raise failure
+
+    @staticmethod
+    def _checked(sock: socket.socket) -> socket.socket:
+        """The socket, if it is connected where it should be. Raises OSError."""
+        try:
+            if _wire.reach.allows(sock.getpeername()[0]):
+                return sock
+            raise _ElsewhereError(_ELSEWHERE)
+        except OSError:
+            sock.close()
+            raise
 
     def send(self, data: Any) -> None:
         if self.sock is None:
@@ -319,7 +377,9 @@ class _Recording(_Connection):
         super().send(data)
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 itself does
+        _wire.allowance = MOST_HEAD
         answer = super().getresponse()
+        _wire.allowance += MOST_BYTES
         self._last_used = time.monotonic()
         return answer
 
@@ -351,4 +411,5 @@ def _shared_adapter() -> HTTPAdapter:
     return adapter
 
 
-_shared = _shared_adapter()
+#: Apart, so that no request meets a connection that was made to where it must not go.
+_shared = {each: _shared_adapter() for each in Reach}

@@ -9,12 +9,14 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from socialstrike.content import x_length
+from socialstrike.content import urls, x_length
 from socialstrike.platforms.base import (
     Access,
+    Budget,
     CredentialField,
     CredentialsRefused,
     Identity,
@@ -32,7 +34,12 @@ from socialstrike.platforms.http import (
     HttpPlatform,
     by_status,
     guarded,
+    identifier,
+    moment_told,
+    name_told,
+    page_told,
     read_media,
+    url_told,
 )
 
 if TYPE_CHECKING:
@@ -43,8 +50,13 @@ _OAUTH1 = ("consumer_key", "consumer_secret", "access_token", "access_token_secr
 _OAUTH2 = ("client_id", "access_token", "refresh_token")
 _HOSTS = (_API, "https://api.twitter.com", "https://upload.twitter.com")
 
+_PRICE, _PRICE_WITH_LINK = Decimal("0.015"), Decimal("0.20")
+_PRICE_OF_DESCRIPTION = Decimal("0.005")
+
 #: Pages of a hundred posts that a look-up goes back through at most.
 _PAGES = 10
+#: Characters of a post with its links written out: X's longest posts hold 25,000.
+_LONGEST_TEXT = 200_000
 
 #: A 403 that speaks of these is about the account or the app; any other is about the post.
 _ACCOUNT_TROUBLE = re.compile(
@@ -77,6 +89,12 @@ class X(HttpPlatform):
         CredentialField("refresh_token", "OAuth 2.0 refresh token", required=False),
     )
 
+    # As X's documentation of November 2026 says; its pages do not all agree.
+    budgets: ClassVar[Sequence[Budget]] = (
+        Budget(100, timedelta(minutes=15)),
+        Budget(10_000, timedelta(hours=24), "app"),
+    )
+
     def __init__(self, access: Access, *, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
         import tweepy  # noqa: PLC0415  # 150 ms that whoever only asks for limits should not pay
 
@@ -101,6 +119,12 @@ class X(HttpPlatform):
         )
 
     @classmethod
+    def price(cls, text: str, link: str | None, pictures: int) -> Decimal:
+        """Pay per use, as X's price list of November 2026 has it: a link makes a post dear."""
+        linked = any(urls(cls.compose(text, link)))
+        return (_PRICE_WITH_LINK if linked else _PRICE) + pictures * _PRICE_OF_DESCRIPTION
+
+    @classmethod
     def missing_fields(cls, given: Mapping[str, str]) -> list[str]:
         """What one of the two sets of credentials lacks: OAuth 2.0 where any of it is given."""
         wanted = _OAUTH2 if given.keys() & {"client_id", "refresh_token"} else _OAUTH1
@@ -110,8 +134,8 @@ class X(HttpPlatform):
     def check(self) -> Identity:
         """Ask X whose credentials these are; see Platform."""
         user = self._me()
-        name = str(user["username"])
-        return Identity(str(user["id"]), name, f"https://x.com/{name}")
+        name = name_told(user["username"])
+        return Identity(identifier(user["id"]), name, url_told(f"https://x.com/{name}"))
 
     @guarded("upload")
     def upload(self, media: Media) -> str:
@@ -147,13 +171,13 @@ class X(HttpPlatform):
     ) -> Publication | None:
         """Look through the account's own posts, their short links written out; see Platform."""
         wanted = _comparable(self.compose(payload.text, payload.link))
-        user_id = str(self._me()["id"])
+        user_id, others = identifier(self._me()["id"]), set(map(str, known))
         begin = self.exchange.by_their_clock(since)
         for post in self._posts(user_id, begin):
-            made = datetime.fromisoformat(post["created_at"])
-            mine = made >= begin and str(post["id"]) not in known
-            if mine and _comparable(_written_out(post)) == wanted:
-                return _publication(_id({"data": post}), made)
+            made, remote_id = moment_told(post["created_at"]), identifier(post["id"])
+            mine = made >= begin and remote_id not in others
+            if mine and _comparable(_written_out(post, remote_id)) == wanted:
+                return _publication(remote_id, made)
         return None
 
     @guarded("retract")
@@ -174,8 +198,14 @@ class X(HttpPlatform):
         problem = answer.json()
         errors = problem.get("errors")
         first = errors[0] if isinstance(errors, list) and errors else {}
-        told = (problem.get("detail"), first.get("message") if isinstance(first, dict) else first)
-        words = str(next((text for text in told if text), problem.get("title") or ""))
+        told = (
+            problem.get("detail"),
+            first.get("message") if isinstance(first, dict) else first,
+            problem.get("title"),
+        )
+        words = next((text for text in told if isinstance(text, str) and text), "")
+        about = problem.get("type")
+        about = f"{about} {words}" if isinstance(about, str) else words
         kind, remedy = by_status(answer.status), None
         if answer.status == 402:
             remedy = (
@@ -185,7 +215,7 @@ class X(HttpPlatform):
         elif answer.status == 403 and "duplicate" in words.lower():
             kind = OutcomeUnknown
             remedy = "it says that this was posted already, so it is looked up there first"
-        elif answer.status == 403 and _ACCOUNT_TROUBLE.search(f"{problem.get('type')} {words}"):
+        elif answer.status == 403 and _ACCOUNT_TROUBLE.search(about):
             kind = CredentialsRefused
         return Diagnosis(kind, words, remedy)
 
@@ -205,7 +235,9 @@ class X(HttpPlatform):
                 tweet_fields=["created_at", "entities"],
                 user_auth=self._oauth1,
             )
-            posts, token = page.get("data", []), page["meta"].get("next_token")
+            posts, token = page_told(page.get("data", [])), page["meta"].get("next_token")
+            if token is not None:
+                token = identifier(token)
             if len(posts) != page["meta"]["result_count"]:
                 raise TypeError("a page of posts is incomplete, so it proves no absence")
             yield from posts
@@ -236,28 +268,30 @@ class X(HttpPlatform):
 
 
 def _id(answer: Mapping[str, Any]) -> str:
-    remote_id = answer["data"]["id"]
-    if not (isinstance(remote_id, str) and remote_id.isalnum()):
-        raise TypeError("the id is none")
-    return remote_id
+    return identifier(answer["data"]["id"])
 
 
 def _publication(remote_id: str, made: datetime | None = None) -> Publication:
     return Publication(remote_id, f"https://x.com/i/web/status/{remote_id}", made)
 
 
-def _written_out(post: Mapping[str, Any]) -> str:
+def _written_out(post: Mapping[str, Any], remote_id: str) -> str:
     """A post's text with its short links replaced by what they stand for.
 
-    The link that X appends for pictures stands for nothing that was written.
+    The link that X appends for pictures stands for nothing that was written. Raises ValueError
+    where what the links stand for is longer than any post.
     """
     text: str = post["text"]
     own_media = re.compile(
-        rf"https://(?:x|twitter)\.com/\w+/status/{post['id']}/(?:photo|video)/\d+"
+        rf"https://(?:x|twitter)\.com/\w{{1,50}}/status/{re.escape(remote_id)}/(?:photo|video)/\d+"
     )
     for link in (post.get("entities") or {}).get("urls") or ():
-        meant = link.get("expanded_url", link["url"])
-        text = text.replace(link["url"], "" if own_media.fullmatch(meant) else meant)
+        short: str = link["url"]
+        meant: str = link.get("expanded_url", short)
+        # An empty link would be found between all letters, and links in links would multiply.
+        if not short or len(text) + text.count(short) * len(meant) > _LONGEST_TEXT:
+            raise ValueError("the links stand for more than any post holds")
+        text = text.replace(short, "" if own_media.fullmatch(meant) else meant)
     # X escapes these three and no others.
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import struct
@@ -18,11 +19,14 @@ class CuttableProtocol(H11Protocol):
 
     #: The client's address → its transport; unique while the connection lives.
     open: ClassVar[dict[object, asyncio.Transport]] = {}
+    #: The addresses at which connections were taken: a request that came there is ours to cut.
+    served: ClassVar[set[object]] = set()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn narrows it the same way
         """Remember the connection."""
         super().connection_made(transport)
         self.open[self.client] = transport
+        self.served.add(self.server)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -36,14 +40,22 @@ class Cut(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Reset the connection and wait until the server has noticed, so that it answers nothing.
 
-        Raises ConnectionAbortedError where the server is not the sandbox's own.
+        A client that has gone already needs no cutting. Raises ConnectionAbortedError where the
+        server is not the sandbox's own.
         """
         transport = CuttableProtocol.open.get(tuple(scope["client"] or ()))
-        if transport is None:
+        if transport is not None:
+            _reset(transport)
+        elif tuple(scope["server"] or ()) not in CuttableProtocol.served:
             raise ConnectionAbortedError("this server cannot cut a connection; use serve()")
-        # On, for no time: closing sends RST, not FIN.
-        linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        transport.abort()
         while (await receive())["type"] != "http.disconnect":
             pass
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    # On, for no time: closing sends RST, not FIN.
+    linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+    # The socket of a connection that is just being closed takes no options.
+    with contextlib.suppress(OSError):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    transport.abort()

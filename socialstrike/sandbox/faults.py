@@ -32,7 +32,7 @@ DELAYS = frozenset({"slow", "slow_before"})
 
 KINDS = REFUSALS | LOST_BEFORE | LOST_AFTER | DELAYS
 OPERATIONS = frozenset({"publish", "upload", "find", "check", "retract", "any"})
-PLATFORMS = frozenset({"x", "facebook"})
+PLATFORMS = frozenset({"x", "facebook", "mastodon", "bluesky"})
 #: A fault that only one of the platforms knows.
 ONLY_ON = {"payment_required": "x", "error_without_error": "facebook"}
 

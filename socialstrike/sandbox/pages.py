@@ -177,7 +177,7 @@ def _page(title: str, intro: str, body: str, *, live: bool = False, status: int 
         f'<meta name="color-scheme" content="light dark">{refresh}'
         f"<title>{_text(title)} – socialstrike</title><style>{STYLE}</style></head><body>"
         '<p class="banner" role="note"><strong>Bac à sable.</strong> Rien de ce qui est affiché '
-        "ici n’a été envoyé à X ni à Facebook.</p>"
+        "ici n’a été envoyé à une vraie plateforme.</p>"
         f'<header class="intro">{intro}</header><main>{body}</main>'
         "<footer><p>Heures de Paris. Les mêmes publications en JSON : "
         '<a href="/sandbox/posts">/sandbox/posts</a></p></footer></body></html>'

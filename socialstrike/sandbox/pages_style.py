@@ -7,11 +7,13 @@ STYLE = """
   color-scheme: light dark;
   --paper: #f4f1ea; --card: #ffffff; --ink: #1b1a17; --soft: #56524a; --line: #d9d3c6;
   --link: #0b4f8a; --banner: #b3141c; --on-banner: #ffffff; --x: #1b1a17; --facebook: #0b57c2;
+  --bluesky: #0a6cc9; --mastodon: #5b3fd4;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #161513; --card: #211f1c; --ink: #f3efe6; --soft: #bdb6a8; --line: #3b3832;
     --link: #8cc4ff; --banner: #ffb3ad; --on-banner: #3a0407; --x: #f3efe6; --facebook: #8cb8ff;
+    --bluesky: #6cc3ff; --mastodon: #b9adff;
   }
 }
 * { box-sizing: border-box; }
@@ -39,6 +41,8 @@ section, .alone {
 }
 section { border-top: .3rem solid var(--x); }
 section.facebook { border-top-color: var(--facebook); }
+section.mastodon { border-top-color: var(--mastodon); }
+section.bluesky { border-top-color: var(--bluesky); }
 section > header { padding: .8rem 1.1rem; }
 section h2 { margin: 0; font-size: 1.15rem; line-height: 1.3; overflow-wrap: anywhere; }
 section h2 a { color: inherit; text-decoration: none; }
@@ -49,6 +53,8 @@ section > header p { margin: .2rem 0 0; color: var(--soft); font-size: .9rem; }
   background: var(--x); color: var(--card); font-weight: 600;
 }
 .facebook .platform { background: var(--facebook); }
+.mastodon .platform { background: var(--mastodon); }
+.bluesky .platform { background: var(--bluesky); }
 article, .empty { margin: 0; padding: .9rem 1.1rem; }
 section article, section .empty { border-top: 1px solid var(--line); }
 article p { margin: .25rem 0 0; }

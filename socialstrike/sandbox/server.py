@@ -12,7 +12,7 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
-from socialstrike.sandbox import control, facebook, pages, x
+from socialstrike.sandbox import bluesky, control, facebook, mastodon, pages, x
 from socialstrike.sandbox.connection import CuttableProtocol
 from socialstrike.sandbox.state import DEFAULT_LIMIT, Sandbox
 
@@ -23,6 +23,8 @@ def application(sandbox: Sandbox) -> Starlette:
         routes=[
             *x.routes(sandbox),
             *facebook.routes(sandbox),
+            *mastodon.routes(sandbox),
+            *bluesky.routes(sandbox),
             *control.routes(sandbox),
             *pages.routes(sandbox),
         ]

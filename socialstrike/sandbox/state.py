@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
+import re
 import secrets
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from socialstrike.sandbox.faults import Faults
+from socialstrike.sandbox.mastodon_memory import MastodonMemory
 
 #: What X allows one user in WINDOW on POST /2/tweets.
 DEFAULT_LIMIT = 100
 WINDOW = timedelta(minutes=15)
-LABELS = {"x": "X", "facebook": "Facebook"}
+LABELS = {"x": "X", "facebook": "Facebook", "mastodon": "Mastodon", "bluesky": "Bluesky"}
 REMEMBERED_REQUESTS = 20_000
+_HANDLES = ".sandbox.test"
 
 
 class InvalidRequestError(ValueError):
@@ -52,6 +57,8 @@ class Post:
     scheduled: bool = False
     published: bool = True
     deleted: bool = False
+    #: The post as its author wrote it, where that is a record of a form of its own.
+    record: dict[str, Any] | None = field(default=None, repr=False)
 
     def content(self) -> tuple[object, ...]:
         """What two posts have in common when a platform calls one a duplicate of the other."""
@@ -129,6 +136,7 @@ class Sandbox:
         self.requests: deque[Served] = deque(maxlen=REMEMBERED_REQUESTS)
         self.request_count = 0
         self.faults.reset()
+        self.mastodon = MastodonMemory()
         self._tokens: dict[tuple[str, str, str], Account] = {}
         self._revoked: set[str] = set()
         self._ids: dict[tuple[str, str], Account] = {}
@@ -157,7 +165,10 @@ class Sandbox:
         if self.account_named(platform, name):
             raise InvalidRequestError(f"{platform} has an account {name!r}; use another name")
         account = self.open(platform, name=name, registered=True, limit=limit)
-        self.set_credentials(account, _credentials(platform, account.id, oauth2=oauth2))
+        credentials = _credentials(account, oauth2=oauth2)
+        if platform == "mastodon":
+            credentials = {"instance": self.base_url, "access_token": secrets.token_urlsafe(32)}
+        self.set_credentials(account, credentials)
         return account
 
     def open(
@@ -173,7 +184,7 @@ class Sandbox:
         account = Account(
             platform=platform,
             name=name or self._free_name(platform),
-            id=id or self.new_id(),
+            id=id or (_did() if platform == "bluesky" else self.new_id()),
             registered=registered,
             limit=limit if registered else self.limit,
         )
@@ -200,9 +211,14 @@ class Sandbox:
         account.id, account.provisional = id, False
         self._ids[account.platform, id] = account
 
-    def admit(self, account: Account, token: str) -> None:
-        """Let a further access token act for an account that nobody registered."""
-        self._tokens[account.platform, "access_token", token] = account
+    def admit(self, account: Account, token: str, kind: str = "access_token") -> None:
+        """Let a further token act for an account: where nobody registered it, or in a session."""
+        self._tokens[account.platform, kind, token] = account
+
+    def expel(self, platform: str, kind: str, token: str) -> None:
+        """Let a token count no longer."""
+        del self._tokens[platform, kind, token]
+        self._revoked.add(token)
 
     def account_by_token(
         self, platform: str, token: str, kind: str = "access_token"
@@ -227,11 +243,14 @@ class Sandbox:
         self.media[media.id] = media
         return media
 
-    def add_post(self, account: Account, post: Post) -> None:
-        """Keep one post; one that comes late, for an account of before a reset, is forgotten."""
+    def add_post(self, account: Account, post: Post, *, key: str | None = None) -> None:
+        """Keep one post; one that comes late, for an account of before a reset, is forgotten.
+
+        ``key`` is given where the post's id is its own only within its account.
+        """
         if account.forgotten:
             return
-        self.posts[post.id] = post
+        self.posts[key or post.id] = post
         account.posts.append(post)
         account.contents[post.content()] = post
 
@@ -256,10 +275,23 @@ class Sandbox:
         return [(k, account.credentials[k]) for k in kinds if k in account.credentials]
 
 
-def _credentials(platform: str, account_id: str, *, oauth2: bool) -> dict[str, str]:
+def handle_of(name: str) -> str:
+    """The name that an account has on Bluesky, from its name here."""
+    plain = re.sub("[^a-z0-9]+", "-", name.removesuffix(_HANDLES).lower()).strip("-")
+    return f"{plain or 'account'}{_HANDLES}"
+
+
+def _did() -> str:
+    return f"did:plc:{base64.b32encode(secrets.token_bytes(15)).decode().lower()}"
+
+
+def _credentials(account: Account, *, oauth2: bool) -> dict[str, str]:
     """Random credentials in the shape of the credential files."""
-    if platform == "facebook":
-        return {"page_id": account_id, "access_token": f"EAA{secrets.token_urlsafe(60)}"}
+    if account.platform == "bluesky":
+        parts = (secrets.token_hex(2) for _ in range(4))
+        return {"handle": handle_of(account.name), "app_password": "-".join(parts)}
+    if account.platform == "facebook":
+        return {"page_id": account.id, "access_token": f"EAA{secrets.token_urlsafe(60)}"}
     if oauth2:
         return {
             "client_id": secrets.token_urlsafe(25),
@@ -269,6 +301,6 @@ def _credentials(platform: str, account_id: str, *, oauth2: bool) -> dict[str, s
     return {
         "consumer_key": secrets.token_urlsafe(18),
         "consumer_secret": secrets.token_urlsafe(36),
-        "access_token": f"{account_id}-{secrets.token_hex(20)}",
+        "access_token": f"{account.id}-{secrets.token_hex(20)}",
         "access_token_secret": secrets.token_urlsafe(33),
     }

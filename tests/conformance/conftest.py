@@ -48,6 +48,10 @@ class Specifics:
     account: dict[str, str]
     #: The text a post is seen with when a link was given apart, and the link seen apart.
     seen_with_link: tuple[str, str | None]
+    #: Whether the platform knows a post by the delivery's key, so that no look-up can miss it.
+    keyed: bool = False
+    #: Whether the same key again is answered with the first post, as if it were new.
+    repeats: bool = False
 
 
 _WRONG_TOKEN = "EAAwrongwrongwrongwrongwrong"
@@ -76,6 +80,24 @@ SPECIFICS = {
         {"access_token": _WRONG_TOKEN},
         {},
         ("Look", "https://example.org/a"),
+    ),
+    "mastodon": Specifics(
+        "mastodon",
+        "mastodon",
+        CredentialsRefused,
+        {"access_token": ""},
+        {},
+        ("Look\nhttps://example.org/a", None),
+        repeats=True,
+    ),
+    "bluesky": Specifics(
+        "bluesky",
+        "atproto_client",
+        Rejected,
+        {"app_password": "wrong-wrong-wrong-wrong"},
+        {},
+        ("Look\nhttps://example.org/a", None),
+        keyed=True,
     ),
 }
 
@@ -117,8 +139,9 @@ class Bench:
         return self.sandbox.posts(account=self.account)
 
     def calls(self, method: str) -> int:
-        """How many requests with this method the sandbox was sent for this account."""
-        seen = [r for r in self.sandbox.requests() if r["account"] == self.account]
+        """How many requests with this method it was sent for this account, but for logging in."""
+        every = [r for r in self.sandbox.requests() if r["account"] == self.account]
+        seen = [r for r in every if not r["path"].endswith("Session")]
         return sum(r["method"] == method for r in seen)
 
     def act(
@@ -131,9 +154,9 @@ class Bench:
         """Do one of the five operations, with content that nothing else has."""
         adapter = adapter or self.adapter
         {
-            "publish": lambda: adapter.publish(Payload("key", "Another"), ()),
+            "publish": lambda: adapter.publish(Payload("key-another", "Another"), ()),
             "check": adapter.check,
-            "find": lambda: adapter.find(Payload("key", "Nowhere"), self.begun),
+            "find": lambda: adapter.find(Payload("key-nowhere", "Nowhere"), self.begun),
             "upload": lambda: adapter.upload(picture("described")),
             "retract": lambda: adapter.retract(remote_id),
         }[operation]()

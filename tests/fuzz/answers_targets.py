@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import re
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,7 +96,7 @@ def _adapter(name: str) -> harness.Target:
     answers = Answers()
     transport._Recording._new_conn = answers.connect  # type: ignore[method-assign,assignment]
     transport.MOST_IDLE = -1.0  # every request opens a connection, and so gets its own answer
-    picture = Path(tempfile.mkdtemp()) / "picture.png"
+    picture = Path("picture.png").absolute()
     picture.write_bytes(b"\x89PNG")
     media, payload = Media(picture, "image/png", "seen"), Payload("key", TEXT)
     access = Access("a", CREDENTIALS[name], "http://127.0.0.1:9")

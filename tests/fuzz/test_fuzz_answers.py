@@ -45,7 +45,7 @@ def test_the_seeds_reach_the_successes_so_that_the_fuzzers_start_behind_the_door
     # What the target replaces is put back when the test ends.
     monkeypatch.setattr(transport._Recording, "_new_conn", transport._Recording._new_conn)
     monkeypatch.setattr(transport, "MOST_IDLE", transport.MOST_IDLE)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     reached: dict[str, object] = {}
     monkeypatch.setattr(answers_targets, "_judge_success", reached.__setitem__)
     target = TARGETS[platform]()

@@ -30,6 +30,8 @@ class Server:
     def __init__(self, certificate: Path, answer: bytes) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate)
+        self._context.sni_callback = lambda _socket, name, _context: self.names.append(name)
+        self.names: list[str | None] = []
         self._answer = answer
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.base_url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -62,11 +64,13 @@ class Server:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate and key for 127.0.0.1 that nobody vouches for."""
+    """A certificate and key for 127.0.0.1 and near.example that nobody vouches for."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    address = x509.SubjectAlternativeName(
+        [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("near.example")]
+    )
     signed = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -96,7 +100,8 @@ def server(certificate: Path, request: pytest.FixtureRequest) -> Iterator[Server
     made = Server(certificate, getattr(request, "param", OK))
     yield made
     # The pool keeps the connection open, and the server reads from it until it is closed.
-    transport._shared.close()
+    for shared in transport._shared.values():
+        shared.close()
     made.close()
 
 
@@ -142,3 +147,31 @@ def test_a_break_after_the_request_left_is_unknown_over_tls_as_well(
         session.post(f"{HOST}/", data=b"x")
 
     assert len(b"".join(server.requests)) > 0
+
+
+def test_a_checked_address_is_connected_to_and_the_name_stays_for_tls_and_host(
+    server: Server, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapters, "DEFAULT_CA_BUNDLE_PATH", str(certificate))
+    real = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *rest, **options: real(
+            "127.0.0.1" if host == "near.example" else host, *rest, **options
+        ),
+    )
+    base_url = server.base_url.replace("127.0.0.1", "near.example")
+    allowed = Access("a", {}, base_url, allow_local=True)
+    options = {"hosts": (HOST,), "secrets": (), "timeout": (2.0, 2.0)}
+
+    with transport.session(allowed, **options) as session:  # type: ignore[arg-type]
+        assert session.post(f"{HOST}/a", data=b"x").status_code == 200
+    assert server.names == ["near.example"]
+    assert f"Host: near.example:{base_url.rpartition(':')[2]}\r\n".encode() in server.requests[0]
+
+    # The open connection of the account that may go there is none for one that may not.
+    seen = len(server.requests)
+    with _session(base_url) as session, pytest.raises(TemporarilyUnavailable):
+        session.post(f"{HOST}/a", data=b"x")
+    assert len(server.requests) == seen

@@ -1,0 +1,395 @@
+"""Bluesky, through atproto: a post has an address of its own, which the delivery decides.
+
+That address is why nothing goes out twice: a post is put there only if nothing is there yet, and
+whether it arrived is asked at that address. atproto is imported on use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TypeVar
+
+from socialstrike.content import graphemes
+from socialstrike.platforms.base import (
+    Access,
+    CredentialField,
+    CredentialsRefused,
+    Identity,
+    Limits,
+    Media,
+    OutcomeUnknown,
+    Payload,
+    Publication,
+    RateLimited,
+    Rejected,
+)
+from socialstrike.platforms.bluesky_pictures import fitted
+from socialstrike.platforms.bluesky_session import Kept
+from socialstrike.platforms.http import (
+    Answer,
+    Diagnosis,
+    Exchange,
+    HttpPlatform,
+    by_status,
+    guarded,
+    moment_told,
+    name_told,
+    read_media,
+    shown,
+)
+
+T = TypeVar("T")
+
+_HOST = "https://bsky.social"
+_COLLECTION = "app.bsky.feed.post"
+_DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,200}")
+
+#: Record keys begin with a time in microseconds. These two years have passed, so that no key lies
+#: in the future, and their 2**46 microseconds leave room for what tells deliveries apart.
+_FIRST_KEY_TIME = 1_672_531_200_000_000
+_SORTABLE = "234567abcdefghijklmnopqrstuvwxyz"
+
+#: As many different names are looked up for one post; further ones stay plain text, because the
+#: post itself is waiting.
+_MOST_MENTIONS = 10
+
+_EXPIRED = {"ExpiredToken", "InvalidToken"}
+_CLOSED = {
+    "AccountTakedown", "AccountSuspended", "AccountDeactivated", "RepoTakendown", "RepoSuspended",
+    "RepoDeactivated",
+}  # fmt: skip
+_TOO_LARGE = {"PayloadTooLarge", "BlobTooLarge"}
+
+
+def text_length(text: str) -> int:
+    """The length counted of 300: graphemes, or a tenth of the UTF-8 bytes where that is more.
+
+    Bluesky allows 300 graphemes and 3,000 bytes, so a text is too long exactly when this is.
+    """
+    return max(graphemes(text), -(-len(text.encode("utf-8", "replace")) // 10))
+
+
+class Bluesky(HttpPlatform):
+    """One Bluesky account, with an app password and the session that it opened."""
+
+    name: ClassVar[str] = "bluesky"
+    label: ClassVar[str] = "Bluesky"
+    limits: ClassVar[Limits] = Limits(
+        text=300,
+        length=text_length,
+        media=4,
+        media_bytes=20_000_000,
+        # No GIF: it would stand still there.
+        media_types=frozenset({"image/jpeg", "image/png", "image/webp"}),
+        # The protocol knows no limit; this is what Bluesky's own apps allow.
+        alt=2_000,
+    )
+    credential_fields: ClassVar[Sequence[CredentialField]] = (
+        CredentialField("handle", "Handle, such as name.bsky.social", secret=False),
+        CredentialField("app_password", "App password"),
+        CredentialField(
+            "language", "Language of the posts, such as fr", secret=False, required=False
+        ),
+        CredentialField("session", "Session", required=False, asked=False),
+    )
+
+    def __init__(self, access: Access, *, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
+        # The limits alone must cost nothing: here come requests, and atproto with 700 ms.
+        from socialstrike.platforms import transport  # noqa: PLC0415  # as said above
+        from socialstrike.platforms.bluesky_wire import client  # noqa: PLC0415  # as said above
+
+        self.access, self.exchange = access, Exchange()
+        self._handle = access.credentials.get("handle", "").strip().removeprefix("@")
+        self._password = access.credentials.get("app_password", "")
+        self._session = Kept.read(access.credentials.get("session", ""), self._opened_with())
+        self._client = client(
+            transport.session(
+                access,
+                hosts=(_HOST,),
+                secrets=self.secrets(access),
+                timeout=timeout,
+                exchange=self.exchange,
+            )
+        )
+
+    @guarded("check")
+    def check(self) -> Identity:
+        """Ask Bluesky whose session this is; see Platform."""
+        found = self._call("com.atproto.server.getSession")
+        handle, did = name_told(found["handle"]), _did(found["did"])
+        if found.get("active") is False:
+            raise CredentialsRefused(
+                f"Bluesky says that account '{self.access.account}' is not active "
+                f"({shown(str(found.get('status') or 'no reason given'))}); settle that there, "
+                f"then run: socialstrike accounts resume {self.access.account}"
+            )
+        return Identity(did, handle, f"https://bsky.app/profile/{did}")
+
+    @guarded("upload")
+    def upload(self, media: Media) -> str:
+        """Hand over one picture, made smaller where it must be; see Platform.
+
+        What is returned is the picture's whole entry in a post, its description included.
+        """
+        content, mime_type, (width, height) = fitted(media, read_media(media, self.limits))
+        answer = self._call(
+            "com.atproto.repo.uploadBlob", content=content, headers={"Content-Type": mime_type}
+        )
+        blob = answer["blob"]
+        if not isinstance(blob["ref"]["$link"], str):
+            raise TypeError("the picture has no id")
+        ratio = {"width": width, "height": height}
+        return json.dumps({"alt": media.alt, "image": blob, "aspectRatio": ratio})
+
+    @guarded("publish")
+    def publish(self, payload: Payload, media_ids: Sequence[str]) -> Publication:
+        """Put the post at its own address, if nothing is there yet; see Platform."""
+        text = self.compose(payload.text, payload.link)
+        now = datetime.now(UTC)
+        record: dict[str, Any] = {"$type": _COLLECTION, "text": text, "createdAt": _iso(now)}
+        if languages := re.findall(r"[A-Za-z0-9-]+", self.access.credentials.get("language", "")):
+            record["langs"] = languages[:3]
+        if found := self._beforehand(lambda: self._facets(text)):
+            record["facets"] = found
+        if media_ids:
+            images = [_entry(media_id) for media_id in media_ids]
+            record["embed"] = {"$type": "app.bsky.embed.images", "images": images}
+        key = record_key(payload.key)
+        # Raw, because the library leaves out a null, and the null is what says: only if absent.
+        answer = self._call(
+            "com.atproto.repo.putRecord",
+            {**self._place(key), "swapRecord": None, "record": record},
+        )
+        told = self.exchange.answer
+        return replace(
+            self._publication(key, answer),
+            throttled_until=_in_usual_words(told).used_up_until() if told else None,
+        )
+
+    @guarded("find")
+    def find(
+        self, payload: Payload, since: datetime, known: Collection[str] = ()
+    ) -> Publication | None:
+        """Look at the post's own address, whenever it was put there; see Platform."""
+        del since
+        key = record_key(payload.key)
+        if key in known:
+            return None
+        try:
+            answer = self._call("com.atproto.repo.getRecord", query=self._place(key))
+        except Exception:
+            told = self.exchange.answer
+            if told and told.status in {400, 404} and _error(told)[0] == "RecordNotFound":
+                return None
+            raise
+        there = answer["value"]
+        made = moment_told(there["createdAt"])
+        if there["text"] != self.compose(payload.text, payload.link):
+            return None
+        return self._publication(key, answer, made)
+
+    @guarded("retract")
+    def retract(self, remote_id: str) -> None:
+        """Delete a post; the server itself takes one that is gone for deleted."""
+        self._call("com.atproto.repo.deleteRecord", self._place(remote_id))
+
+    def diagnose(self, answer: Answer) -> Diagnosis:
+        """Sort by the error's name, else by status: a bad token is a 400 here."""
+        name, message = _error(answer)
+        words = ": ".join(part for part in (name, message) if part)
+        kind, remedy = by_status(answer.status), None
+        if not 400 <= answer.status < 500:
+            name = ""  # a server in trouble proves nothing, whatever it calls it
+        if name == "InvalidSwap":
+            kind = OutcomeUnknown
+            remedy = "it says that this was posted already, so it is looked up there first"
+        elif name == "RateLimitExceeded":
+            kind = RateLimited
+        elif name in _CLOSED:
+            kind = CredentialsRefused
+            remedy = "settle that there, then run: socialstrike accounts resume {account}"
+        elif name == "AuthFactorTokenRequired":
+            kind = CredentialsRefused
+            remedy = (
+                "make an app password in Bluesky's settings and give it with: "
+                "socialstrike accounts add {platform} {account} --replace"
+            )
+        elif name in _EXPIRED:
+            kind = CredentialsRefused
+        elif name in _TOO_LARGE:
+            kind = Rejected
+        return Diagnosis(kind, words, remedy, _in_usual_words(answer).retry_at())
+
+    def _place(self, key: str) -> dict[str, Any]:
+        return {"repo": self._opened().did, "collection": _COLLECTION, "rkey": key}
+
+    def _publication(
+        self, key: str, answer: Mapping[str, Any], made: datetime | None = None
+    ) -> Publication:
+        did = self._opened().did
+        if answer["uri"] != f"at://{did}/{_COLLECTION}/{key}":
+            raise TypeError("the answer is about another post")
+        return Publication(key, f"https://bsky.app/profile/{did}/post/{key}", made)
+
+    def _facets(self, text: str) -> list[dict[str, Any]]:
+        """What of the text can be clicked, by Bluesky's own rules, in UTF-8 bytes."""
+        from atproto_client.utils import facet_detection  # noqa: PLC0415  # on use, as everywhere
+
+        facets = [
+            facet.model_dump(mode="json", by_alias=True, exclude_none=True)
+            for facet in facet_detection.detect_facets(text)
+        ]
+        known: dict[str, str | None] = {}
+        for mention in facet_detection.detect_mentions(text):
+            handle = mention.handle.lower()
+            if handle not in known and len(known) < _MOST_MENTIONS:
+                known[handle] = self._resolved(handle)
+            if did := known.get(handle):
+                feature = {"$type": "app.bsky.richtext.facet#mention", "did": did}
+                index = {"byteStart": mention.byte_start, "byteEnd": mention.byte_end}
+                facets.append({"index": index, "features": [feature]})
+        return sorted(facets, key=lambda facet: int(facet["index"]["byteStart"]))
+
+    def _resolved(self, handle: str) -> str | None:
+        """Whose handle this is; None where it is nobody's, so that it stays plain text."""
+        try:
+            return _did(
+                self._call("com.atproto.identity.resolveHandle", query={"handle": handle})["did"]
+            )
+        except Exception:
+            told = self.exchange.answer
+            if told and told.status == 400 and _error(told)[0] not in _EXPIRED:
+                return None
+            raise
+
+    def _call(self, method: str, body: object = None, **request: Any) -> dict[str, Any]:
+        """One call in the session; a session that ended is renewed, and the call made once more.
+
+        A refused token proves that nothing was done, even for a post.
+        """
+        session = self._opened()
+        try:
+            return self._request(method, body, token=session.access, **request)
+        except Exception:
+            told = self.exchange.answer
+            if told is None or told.status not in {400, 401} or _error(told)[0] not in _EXPIRED:
+                raise
+        session = self._session = self._beforehand(lambda: self._renewed(session))
+        return self._request(method, body, token=session.access, **request)
+
+    def _opened(self) -> Kept:
+        if self._session is None:
+            self._session = self._beforehand(self._login)
+        return self._session
+
+    def _login(self) -> Kept:
+        """Open a session with the app password; the server allows few of these a day."""
+        identity = {"identifier": self._handle, "password": self._password}
+        return self._keep(self._request("com.atproto.server.createSession", identity))
+
+    def _renewed(self, ended: Kept) -> Kept:
+        """The next session. A refresh token counts once: another process may have used it up."""
+        if self.access.renewed is None:
+            return self._login()
+        try:
+            answer = self._request("com.atproto.server.refreshSession", token=ended.refresh)
+        except Exception:
+            told = self.exchange.answer
+            if told is None or told.status not in {400, 401}:
+                raise
+            return self._login()
+        return self._keep(answer)
+
+    def _keep(self, answer: Mapping[str, Any]) -> Kept:
+        session = Kept(
+            _did(answer["did"]), answer["accessJwt"], answer["refreshJwt"], self._opened_with()
+        )
+        if self.access.renewed:
+            self.access.renewed({"session": session.written()})
+        return session
+
+    def _opened_with(self) -> str:
+        """A mark of the credentials, so that a session never outlives their replacement."""
+        return hashlib.sha256(f"{self._handle}\n{self._password}".encode()).hexdigest()[:16]
+
+    def _beforehand(self, act: Callable[[], T]) -> T:
+        """Do what comes before a post: where that fails, surely nothing was posted."""
+        try:
+            return act()
+        except Exception as error:  # noqa: BLE001  # sorted like all that a library may raise
+            trouble = self.trouble("check", error)
+        raise trouble
+
+    def _request(
+        self,
+        method: str,
+        body: object = None,
+        *,
+        token: str | None = None,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> dict[str, Any]:
+        """One request and its answer, a JSON object; the method's name tells whether it asks."""
+        sent = dict(headers or {})
+        if token:
+            sent["Authorization"] = f"Bearer {token}"
+        if body is not None:
+            content = json.dumps(body, ensure_ascii=False).encode()
+            sent["Content-Type"] = "application/json"
+        if method.rpartition(".")[2].startswith(("get", "resolve")):
+            answer = self._client.invoke_query(method, query=query, headers=sent)
+        else:
+            answer = self._client.invoke_procedure(method, content=content, headers=sent)
+        if not isinstance(answer.content, dict):
+            raise TypeError("the answer is no object")
+        return answer.content
+
+
+def record_key(key: str) -> str:
+    """The address of a delivery's post in its account: a TID that only ``key`` decides."""
+    number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])
+    tid = (_FIRST_KEY_TIME + (number >> 18)) << 10 | number & 0x3FF
+    return "".join(_SORTABLE[tid >> shift & 31] for shift in range(60, -1, -5))
+
+
+def _entry(media_id: str) -> Any:
+    try:
+        return json.loads(media_id)
+    except ValueError:
+        raise Rejected(
+            "a picture of the post was never handed over to Bluesky; queue the post again with: "
+            "socialstrike posts add"
+        ) from None
+
+
+def _error(answer: Answer) -> tuple[str, str]:
+    problem = answer.json()
+    name, message = (problem.get(part) for part in ("error", "message"))
+    return (
+        name if isinstance(name, str) else "",
+        message if isinstance(message, str) else "",
+    )
+
+
+def _in_usual_words(answer: Answer) -> Answer:
+    """``answer`` with its limit headers under the names that most platforms give them."""
+    given = answer.headers
+    usual = {f"x-{name}": given[name] for name in given if name.startswith("ratelimit-")}
+    usual = {name.replace("ratelimit", "rate-limit"): value for name, value in usual.items()}
+    return replace(answer, headers={**given, **usual})
+
+
+def _did(given: object) -> str:
+    if not isinstance(given, str) or not _DID.fullmatch(given):
+        raise TypeError("the account's id is none")
+    return given
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

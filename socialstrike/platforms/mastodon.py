@@ -1,0 +1,403 @@
+"""Mastodon and what speaks its API, through Mastodon.py, each account on an instance of its own.
+
+The library builds the requests. What is believed is read from the answers themselves: the library
+guesses types, and gives up on a good answer for a date in a header. It is imported on use.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from socialstrike.exceptions import InvalidInput
+from socialstrike.platforms.addresses import checked_instance
+from socialstrike.platforms.base import (
+    Access,
+    Budget,
+    CredentialField,
+    CredentialsRefused,
+    Identity,
+    Limits,
+    Media,
+    Payload,
+    PlatformError,
+    Publication,
+    Rejected,
+    TemporarilyUnavailable,
+)
+from socialstrike.platforms.http import (
+    LONGEST_WAIT,
+    Answer,
+    Diagnosis,
+    Exchange,
+    HttpPlatform,
+    Operation,
+    by_status,
+    guarded,
+    identifier,
+    moment_told,
+    name_told,
+    page_told,
+    read_media,
+    url_told,
+)
+from socialstrike.platforms.mastodon_text import URL_LENGTH, alike, comparable, length, shown
+
+if TYPE_CHECKING:
+    from mastodon import Mastodon as Client
+
+#: The oldest server whose calls are made; named so that the library does not ask for it each time.
+_SPOKEN = "4.0.0"
+
+#: Pages of forty posts that a look-up goes back through at most.
+_PAGES = 25
+#: How long to wait for a picture that the server still works on: seconds between the questions.
+_PATIENCE = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+_VISIBILITIES = ("public", "unlisted", "private")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]{2,8})?")
+_SCOPES = "read:accounts, read:statuses, write:media and write:statuses"
+
+#: A 403 that speaks of these is about the account or its token; any other is about the post.
+_ACCOUNT_TROUBLE = re.compile(
+    r"your login|scope|disabled|suspend|pending|confirmed|access token|moved", re.IGNORECASE
+)
+_NOT_READY = re.compile(r"not finished processing|en cours de traitement", re.IGNORECASE)
+
+
+class Mastodon(HttpPlatform):
+    """One Mastodon account: its instance and an access token for it."""
+
+    name: ClassVar[str] = "mastodon"
+    label: ClassVar[str] = "Mastodon"
+    #: What an instance has unless it says otherwise; see ``limits_for``.
+    limits: ClassVar[Limits] = Limits(
+        text=500,
+        length=length,
+        media=4,
+        media_bytes=16 * 1024 * 1024,
+        media_types=frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"}),
+        alt=1_500,
+    )
+    budgets: ClassVar[Sequence[Budget]] = (Budget(300, timedelta(hours=3)),)
+    credential_fields: ClassVar[Sequence[CredentialField]] = (
+        CredentialField("instance", "Instance (such as mastodon.social)", secret=False),
+        CredentialField("access_token", "Access token"),
+        CredentialField(
+            "visibility", "Visibility (public, unlisted, private)", secret=False, required=False
+        ),
+        CredentialField("language", "Language (such as fr)", secret=False, required=False),
+    )
+
+    def __init__(self, access: Access, *, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
+        import mastodon  # noqa: PLC0415  # 150 ms that whoever only asks for limits should not pay
+
+        from socialstrike.platforms import transport  # noqa: PLC0415  # brings requests, as above
+
+        self.access, self.exchange = access, Exchange()
+        try:
+            instance = _checked(access.credentials, allow_local=access.allow_local)
+        except InvalidInput as error:
+            raise CredentialsRefused(str(error)) from None
+        session = transport.session(
+            access,
+            hosts=(instance,),
+            secrets=self.secrets(access),
+            timeout=timeout,
+            exchange=self.exchange,
+        )
+        # The library would warn on standard error of what only its authors can mend.
+        session.hooks["response"].append(
+            lambda answer, **_: answer.headers.pop("deprecation", None)
+        )
+        self._client: Client = mastodon.Mastodon(
+            api_base_url=instance,
+            session=session,
+            ratelimit_method="throw",
+            request_timeout=sum(timeout),
+            mastodon_version=_SPOKEN,
+            version_check_mode="created",
+            user_agent=None,  # type: ignore[arg-type]  # the session has ours
+        )
+        # Not given to the constructor, which would open a file of that name.
+        self._client.access_token = access.credentials.get("access_token", "")
+
+    @classmethod
+    def limits_for(cls, told: Mapping[str, Any] | None) -> Limits:
+        """The instance's own limits, where it told them and they are within reason."""
+        told, usual = told or {}, cls.limits
+        types = told.get("media_types")
+        taken = usual.media_types
+        if isinstance(types, list | tuple | set | frozenset):
+            taken &= {kind for kind in types if isinstance(kind, str)}
+        url_length = _number(told.get("url_length"), 1, 500, URL_LENGTH)
+        return replace(
+            usual,
+            text=_number(told.get("text"), 1, 100_000, usual.text),
+            length=length if url_length == URL_LENGTH else partial(length, url_length=url_length),
+            media=_number(told.get("media"), 0, 40, usual.media),
+            media_bytes=_number(told.get("media_bytes"), 1, usual.media_bytes, usual.media_bytes),
+            media_types=taken,
+            alt=_number(told.get("alt"), 1, 10_000, usual.alt),
+        )
+
+    @classmethod
+    def missing_fields(cls, given: Mapping[str, str]) -> list[str]:
+        """See Platform. Raises InvalidInput for a field that cannot be what it should be."""
+        _checked(given, allow_local=True)  # whether it may be local is the account's matter
+        return super().missing_fields(given)
+
+    @guarded("check")
+    def check(self) -> Identity:
+        """Ask the instance whose token this is, and what it takes; see Platform."""
+        me, answer = self._me(), self.exchange.answer
+        if answer and not me and "html" in answer.headers.get("content-type", ""):
+            raise self._nobody(answer)  # a site of another kind, which has a page for everything
+        name, url = name_told(me["username"]), url_told(me.get("url"))
+        return Identity(identifier(me["id"]), name, url, told=self._told())
+
+    @guarded("upload")
+    def upload(self, media: Media) -> str:
+        """Hand over one picture with its description, and wait until it is ready; see Platform."""
+        content = read_media(media, self.limits)
+        answer = self._ask(
+            self._client.media_post,
+            content,
+            media.mime_type,
+            description=media.alt or None,
+            file_name=media.path.name,
+        )
+        media_id = identifier(answer.json()["id"])
+        for pause in _PATIENCE:
+            if answer.status not in {202, 206}:
+                return media_id
+            time.sleep(pause)
+            answer = self._ask(self._client.media, media_id)
+        raise TemporarilyUnavailable(
+            f"Mastodon still works on a picture of account '{self.access.account}'; "
+            "it is tried again by itself"
+        )
+
+    @guarded("publish")
+    def publish(self, payload: Payload, media_ids: Sequence[str]) -> Publication:
+        """Send the post once. The same payload within the hour gives the first post; see Platform.
+
+        Mastodon keeps the key for an hour, so a repeat that this house decides on is safe.
+        """
+        chosen = self.access.credentials
+        answer = self._ask(
+            self._client.status_post,
+            self.compose(payload.text, payload.link),
+            media_ids=list(media_ids) or None,
+            visibility=chosen.get("visibility") or None,
+            language=chosen.get("language") or None,
+            idempotency_key=payload.key,
+        )
+        used_up = answer.headers.get("x-ratelimit-remaining", "").strip() == "0"
+        until = _reset_at(answer) if used_up else None
+        return replace(_publication(answer.json()), throttled_until=until)
+
+    @guarded("find")
+    def find(
+        self, payload: Payload, since: datetime, known: Collection[str] = ()
+    ) -> Publication | None:
+        """Look through the account's own posts, as shown or as written; see Platform."""
+        wanted, others = self.compose(payload.text, payload.link), set(map(str, known))
+        me = self._me()
+        begin = self.exchange.by_their_clock(since)
+        for post in self._posts(identifier(me["id"]), int(me["statuses_count"]), begin):
+            mine = moment_told(post["created_at"]) >= begin
+            mine = mine and identifier(post["id"]) not in others
+            if mine and not post.get("reblog") and self._is(post, wanted):
+                return _publication(post)
+        return None
+
+    @guarded("retract")
+    def retract(self, remote_id: str) -> None:
+        """Delete a post; one that is gone already counts as deleted."""
+        try:
+            answer = self._ask(self._client.status_delete, remote_id)
+            done = identifier(answer.json()["id"]) == remote_id
+        except Exception:
+            if self.exchange.answer is None or self.exchange.answer.status != 404:
+                raise
+            # An address that is no Mastodon any more says 404 to everything.
+            self._me()
+            done = True
+        if not done:
+            raise TypeError("the answer is no success")
+
+    def diagnose(self, answer: Answer) -> Diagnosis:
+        """Sort by status, and 403 and 422 by what Mastodon says about them."""
+        said = answer.json().get("error")
+        words = said if isinstance(said, str) else ""
+        kind, remedy = by_status(answer.status), None
+        if answer.status == 413:
+            kind = Rejected  # refused by the web server in front, before Mastodon saw it
+        elif answer.status == 403 and _ACCOUNT_TROUBLE.search(words):
+            kind = CredentialsRefused
+            remedy = (
+                "log in on the instance and see what it says, then run: "
+                "socialstrike accounts resume {account}"
+            )
+            if "scope" in words.lower():
+                remedy = (
+                    f"make a token with {_SCOPES}, then run: "
+                    "socialstrike accounts add {platform} {account} --replace"
+                )
+        elif answer.status == 422 and _NOT_READY.search(words):
+            kind = TemporarilyUnavailable
+        return Diagnosis(kind, words, remedy, _reset_at(answer))
+
+    def trouble(self, operation: Operation, error: Exception) -> PlatformError:
+        """As elsewhere, once the library's wrapping is off what our transport raised."""
+        inner = error.__context__
+        wrapped = not isinstance(error, PlatformError) and isinstance(inner, PlatformError)
+        return super().trouble(operation, inner if wrapped else error)  # type: ignore[arg-type]  # just checked
+
+    def _me(self) -> dict[str, Any]:
+        """The account itself. Raises CredentialsRefused where no Mastodon answers."""
+        try:
+            return self._ask(self._client.account_verify_credentials).json()
+        except Exception:
+            if self.exchange.answer is None or self.exchange.answer.status not in {404, 410}:
+                raise
+        raise self._nobody(self.exchange.answer)
+
+    def _nobody(self, answer: Answer) -> CredentialsRefused:
+        return CredentialsRefused(
+            f"no Mastodon answers at the instance of account '{self.access.account}' "
+            f"({answer.status}); if the instance is right it may be gone, else give another "
+            f"with: socialstrike accounts add mastodon {self.access.account} --replace"
+        )
+
+    def _told(self) -> dict[str, Any] | None:
+        """The instance's limits; None where it does not say. Older servers know version 1 alone."""
+        for ask in (self._client.instance_v2, self._client.instance_v1):
+            try:
+                return _limits_in(self._ask(ask).json())
+            except Exception:
+                if self.exchange.answer is None or self.exchange.answer.status not in {404, 410}:
+                    raise
+        return None
+
+    def _posts(self, account_id: str, count: int, since: datetime) -> Iterator[Mapping[str, Any]]:
+        """The account's posts back to ``since``, newest first.
+
+        Raises TemporarilyUnavailable if there are too many, or fewer than the account has.
+        """
+        seen, oldest = 0, None
+        for _ in range(_PAGES):
+            statuses = self._client.account_statuses
+            answer = self._ask(statuses, account_id, max_id=oldest, limit=40)
+            page = page_told(json.loads(answer.body))
+            if not page and seen < count:
+                raise TypeError("the list of posts is incomplete, so it proves no absence")
+            if not page:
+                return
+            seen += len(page)
+            oldest = identifier(page[-1]["id"])
+            yield from page
+            if moment_told(page[-1]["created_at"]) < since:
+                return
+        raise TemporarilyUnavailable(
+            f"the posts of account '{self.access.account}' on Mastodon since "
+            f"{since:%Y-%m-%d %H:%M} UTC are too many to look through; look there, then run: "
+            "socialstrike posts resolve"
+        )
+
+    def _is(self, post: Mapping[str, Any], text: str) -> bool:
+        """Whether a post says ``text``: as it is shown, else as the server says it was written."""
+        wanted, seen = comparable(text), shown(post["content"])
+        if comparable(seen) == wanted:
+            return True
+        if not alike(text, seen):
+            return False  # another post, not worth a request
+        try:
+            said = self._ask(self._client.status_source, identifier(post["id"])).json()["text"]
+        except Exception:
+            if self.exchange.answer is None or self.exchange.answer.status not in {404, 405, 501}:
+                raise
+            return False  # a server that shows but does not tell; what it shows is another text
+        return comparable(said) == wanted
+
+    def _ask(self, call: Callable[..., object], *args: Any, **options: Any) -> Answer:
+        """The answer to one call of the library: a success, whatever the library makes of it."""
+        self.exchange.begin()
+        try:
+            call(*args, **options)
+        except Exception:
+            if self.exchange.answer is None or not 200 <= self.exchange.answer.status < 300:
+                raise
+        if self.exchange.answer is None:
+            raise TypeError("there is no answer")
+        return self.exchange.answer
+
+
+def _checked(given: Mapping[str, str], *, allow_local: bool) -> str:
+    """The address of the instance, once all that is not secret is right. Raises InvalidInput."""
+    visibility, language = given.get("visibility"), given.get("language")
+    if visibility and visibility not in _VISIBILITIES:
+        raise InvalidInput(f"the visibility must be one of {', '.join(_VISIBILITIES)}")
+    if language and not _LANGUAGE.fullmatch(language):
+        raise InvalidInput("the language must be a code of two or three letters, such as fr")
+    return checked_instance(given.get("instance") or "instance.invalid", allow_local=allow_local)
+
+
+def _number(value: object, least: int, most: int, usual: int) -> int:
+    """``value`` if it is a number, held between two bounds; else ``usual``."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        return usual
+    return min(value, most)
+
+
+def _limits_in(instance: Mapping[str, Any]) -> dict[str, Any]:
+    """What an instance of either version says about itself, in our words; unread where absent."""
+
+    def part(name: str) -> Mapping[str, Any]:
+        configuration = instance.get("configuration")
+        found = configuration.get(name) if isinstance(configuration, dict) else None
+        return found if isinstance(found, dict) else {}
+
+    statuses, media = part("statuses"), part("media_attachments")
+    told = {
+        # Pleroma and its like say the length here.
+        "text": statuses.get("max_characters", instance.get("max_toot_chars")),
+        "media": statuses.get("max_media_attachments"),
+        "media_bytes": media.get("image_size_limit"),
+        "alt": media.get("description_limit"),
+        "url_length": statuses.get("characters_reserved_per_url"),
+    }
+    kept: dict[str, Any] = {n: v for n, v in told.items() if isinstance(v, int)}
+    types = media.get("supported_mime_types")
+    if isinstance(types, list):
+        ours = Mastodon.limits.media_types
+        kept["media_types"] = sorted({t for t in types if isinstance(t, str)} & ours)
+    return kept
+
+
+def _reset_at(answer: Answer) -> datetime | None:
+    """When the limit ends (aware, UTC), by the server's own clock, at most a day ahead."""
+    text = answer.headers.get("x-ratelimit-reset", "").strip()
+    try:
+        if text.replace(".", "", 1).isdecimal():
+            reset = datetime.fromtimestamp(float(text), UTC)
+        else:
+            reset = datetime.fromisoformat(text)
+            reset = reset.replace(tzinfo=reset.tzinfo or UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    now = datetime.now(UTC)
+    wait = reset - (answer.date() or now)
+    return now + min(max(wait, timedelta()), LONGEST_WAIT)
+
+
+def _publication(post: Mapping[str, Any]) -> Publication:
+    at = moment_told(post["created_at"])
+    return Publication(identifier(post["id"]), url_told(post.get("url")), at)

@@ -26,7 +26,7 @@ from socialstrike.db.models import Account, Campaign
 from socialstrike.db.session import Database, database_version
 from socialstrike.exceptions import DatabaseError, SocialstrikeError, VaultError
 from socialstrike.platforms.base import CredentialsRefused, PlatformError
-from socialstrike.vault import Vault, load_key
+from socialstrike.vault import Keys, Vault
 
 Verdict = Literal["ok", "warn", "bad"]
 
@@ -84,7 +84,7 @@ def _inside(database: Database, settings: Settings, clock: Clock) -> Iterator[Fi
     with database.read() as session:
         everyone = [a for a in accounts.every(session) if a.forgotten_at is None]
         yield _zones(session)
-        vault, key = _key(settings, needed=any(account.credentials for account in everyone))
+    vault, key = _key(database, settings)
     yield key
     if vault is not None:
         yield from _platforms(database, vault, settings, clock, everyone)
@@ -164,14 +164,16 @@ def _zones(session: Session) -> Finding:
     )
 
 
-def _key(settings: Settings, *, needed: bool) -> tuple[Vault | None, Finding]:
-    if not needed and not settings.key.exists():
-        return None, Finding("key", "ok", "none yet: the first account makes it")
+def _key(database: Database, settings: Settings) -> tuple[Vault | None, Finding]:
+    keys = Keys(database, settings)
     try:
-        vault = Vault(load_key(settings.key, create=False))
+        shown = keys.shown()
+        if not shown.sealed and not shown.present:
+            return None, Finding("key", "ok", "none yet: the first account makes it")
+        vault = keys.open()
     except VaultError as error:
         return None, Finding("key", "bad", *_told(error))
-    return vault, Finding("key", "ok", f"{settings.key.absolute()} is its owner's alone")
+    return vault, Finding("key", "ok", f"{shown.place} opens what is sealed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,10 @@ class DatabaseFull(DatabaseError):
     """The disk that holds the database is full; free some space, then run the command again."""
 
 
+class DatabaseDamaged(DatabaseError):
+    """The database is damaged or altered: nothing is sent; see: socialstrike database check."""
+
+
 class VaultError(SocialstrikeError):
     """The credentials cannot be opened."""
 

@@ -33,7 +33,14 @@ from socialstrike.scheduler import Scheduler
 #: Seconds kept free before the first post, for the scheduler to start.
 _LEAD = 1.0
 #: What a part of an account's name says about its platform, where the file does not.
-_HINTS = {"fb": "facebook", "page": "facebook", "twitter": "x"}
+_HINTS = {
+    "fb": "facebook",
+    "page": "facebook",
+    "twitter": "x",
+    "masto": "mastodon",
+    "toot": "mastodon",
+    "bsky": "bluesky",
+}
 #: The sandbox answers at once, so doubts need not wait for minutes.
 _PATIENCE = {
     "settle": 2.0,

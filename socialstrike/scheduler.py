@@ -24,12 +24,18 @@ from filelock import FileLock, Timeout
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from socialstrike import heartbeat, queue
+from socialstrike import campaigns, heartbeat, queue
+from socialstrike.audit.keeper import Keeper
 from socialstrike.clock import Clock, SystemClock
 from socialstrike.config import Settings
 from socialstrike.db.session import Database, Watch
 from socialstrike.db.writer import Writer
-from socialstrike.exceptions import AnotherScheduler, DatabaseError, DatabaseReadOnly
+from socialstrike.exceptions import (
+    AnotherScheduler,
+    DatabaseDamaged,
+    DatabaseError,
+    DatabaseReadOnly,
+)
 from socialstrike.publisher import Publisher
 from socialstrike.queue import Job
 from socialstrike.vault import Vault
@@ -51,6 +57,7 @@ class Scheduler:
         self._settings = settings
         self._clock = clock
         self._writer = Writer(database)
+        self._keeper = Keeper(database, vault, clock, campaigns.ended)
         self._publisher = Publisher(database, self._writer, vault, settings, clock, owner=self.id)
         self._flights: dict[int, int] = {}  # delivery in a worker's hands → its account
         self._flights_lock = threading.Lock()
@@ -162,6 +169,7 @@ class Scheduler:
         self._flights.clear()
         self._recover("the scheduler ended")
         self._writer.run(lambda session: heartbeat.end(session, self.id, self._clock.now()))
+        self._keeper.close()
 
     def _timer(self) -> BackgroundScheduler:
         timer = BackgroundScheduler(
@@ -187,6 +195,9 @@ class Scheduler:
                 self._tending = False
                 self._tended_at = self._clock.boottime()
                 self._alarm(timer, "tend", self._tend, heartbeat.EVERY)
+                if not self._keeper.busy:
+                    # In the timer's thread: nothing here waits for a signature.
+                    self._alarm(timer, "checkpoint", self._keeper.look, 0)
                 self._writer.run(self._beat)
                 self._recover("claims were left behind")
             while self._lend(pool):
@@ -194,6 +205,8 @@ class Scheduler:
             return self._plan(timer)
         except IntegrityError:
             return False  # another scheduler claimed for the same account; look again
+        except DatabaseDamaged:
+            raise  # it mends by no waiting, and nothing in it may be believed
         except DatabaseError as error:
             log.error("%s Trying again.", error)
             self._next = self._clock.now() + timedelta(seconds=1)

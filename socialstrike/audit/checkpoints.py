@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 from contextlib import suppress
 from datetime import datetime, timedelta
-from importlib import import_module
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,7 +23,7 @@ from socialstrike.audit.merkle import Tree
 from socialstrike.audit.note import Checkpoint, Key, read, sign
 from socialstrike.db import models
 from socialstrike.db.models import AuditEntry, Home
-from socialstrike.db.session import Deferred
+from socialstrike.db.session import Database, Deferred
 from socialstrike.exceptions import VerificationFailed
 
 #: A running scheduler signs again after so many entries,
@@ -47,6 +46,17 @@ class Sealer(Protocol):
         """Open it again. Raises VaultError."""
 
 
+def sign_now(database: Database, vault: Sealer, now: datetime) -> str:
+    """Make one in a transaction of its own, which is short: what is new is reckoned before it.
+
+    Raises what ``make`` raises, and DatabaseError.
+    """
+    with database.read() as session:
+        ahead = reckoned(session)
+    with database.write() as session:
+        return make(session, vault, now, ahead)
+
+
 def make(session: Session, vault: Sealer, now: datetime, ahead: Tree | None = None) -> str:
     """A checkpoint over every entry, this transaction's among them; the note of the newest one
     where that says it all already. In a session that writes, of ``Database.write``.
@@ -56,7 +66,7 @@ def make(session: Session, vault: Sealer, now: datetime, ahead: Tree | None = No
     the one that was signed.
     """
     key, private, before = _signing_key(session, vault, now)
-    _write_told(session)
+    Deferred.write_now(session)
     newest = _newest(session)
     tree = _trusted(session, newest, before)
     if ahead is not None and ahead.size >= tree.size:
@@ -146,16 +156,6 @@ def _signing_key(
     session.flush()
     append(session, now, "log.key", ACTOR, key=str(key))
     return key, private, Key.parse(before) if before else None
-
-
-def _write_told(session: Session) -> None:
-    """Append now what this transaction has told, instead of at its commit."""
-    told = Deferred.of(session)
-    if told:
-        names = {"sqlite": "sqlite", "postgresql": "postgres"}
-        kind = names[session.get_bind().dialect.name]
-        import_module(f"socialstrike.db.{kind}").serialise(session)
-        told.flush(session)
 
 
 def _newest(session: Session) -> models.Checkpoint | None:

@@ -64,9 +64,7 @@ class Keeper:
             with self._database.read() as session:
                 if not (self._unconditional or self._due(session, now)):
                     return
-                ahead = checkpoints.reckoned(session)
-            with self._database.write() as session:
-                checkpoints.make(session, self._vault, now, ahead)
+            checkpoints.sign_now(self._database, self._vault, now)
             self._unconditional, self._told = False, None
         except SocialstrikeError as error:
             self._tell(str(error))

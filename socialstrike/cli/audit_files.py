@@ -185,11 +185,7 @@ def _sign(house: App) -> None:
     from socialstrike.exceptions import DatabaseError, VaultError, VerificationFailed
 
     try:
-        now = house.clock.now()
-        with house.database.read() as session:
-            ahead = checkpoints.reckoned(session)
-        with house.database.write() as session:
-            checkpoints.make(session, house.vault, now, ahead)
+        checkpoints.sign_now(house.database, house.vault, house.clock.now())
     except (DatabaseError, VaultError, VerificationFailed) as error:
         output.warning(f"no new checkpoint was made: {error}")
 

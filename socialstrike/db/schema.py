@@ -30,7 +30,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from socialstrike.db.models import Base
 from socialstrike.db.types import UtcDateTime
-from socialstrike.exceptions import DatabaseError
+from socialstrike.exceptions import DatabaseDamaged
 
 #: The only triggers there are: they keep these tables append-only.
 _APPEND_ONLY = {"audit_entries": "audit log is", "checkpoints": "checkpoints are"}
@@ -144,7 +144,7 @@ def _refuse_a_misfit(row: Base) -> None:
     for name, kind in _kinds(type(row)):
         value = held.get(name)
         if value is not None and not isinstance(value, kind):
-            raise DatabaseError(
+            raise DatabaseDamaged(
                 f"the database holds what no socialstrike wrote (a {type(value).__name__} in"
                 f" {row.__tablename__}.{name}); restore a backup"
             )

@@ -49,6 +49,16 @@ class Deferred:
         found: Deferred = session.info.setdefault("deferred", Deferred())
         return found
 
+    @staticmethod
+    def write_now(session: Session) -> None:
+        """Write what the transaction has told so far, if anything; until its end no one else
+        writes such things.
+        """
+        deferred = Deferred.of(session)
+        if deferred._items:
+            session.info["serialise"](session)
+            deferred._write_all(session)
+
     def add(self, item: object, write: Callable[[Session, list[Any]], None]) -> None:
         """Have ``write`` called once with ``item`` and all others."""
         self._items.append(item)
@@ -62,11 +72,7 @@ class Deferred:
         """Forget what was told since: its part of the transaction was rolled back."""
         del self._items[mark:]
 
-    def __bool__(self) -> bool:
-        return bool(self._items)
-
-    def flush(self, session: Session) -> None:
-        """Write it."""
+    def _write_all(self, session: Session) -> None:
         assert self._write is not None
         self._write(session, self._items)
         self._items = []
@@ -107,15 +113,14 @@ class Database:
         """A session whose changes are durable when the block ends, or never happened."""
         with (
             self.fit(),
-            Session(self._writing, expire_on_commit=False) as session,
+            Session(
+                self._writing, expire_on_commit=False, info={"serialise": self.serialise}
+            ) as session,
             session.begin(),
         ):
             self._kind.lock_for_writing(session)
             yield session
-            deferred = Deferred.of(session)
-            if deferred:
-                self.serialise(session)
-                deferred.flush(session)
+            Deferred.write_now(session)
             self._kind.announce(session)
 
     @contextmanager

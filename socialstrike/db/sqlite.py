@@ -19,6 +19,7 @@ from socialstrike.db import schema
 from socialstrike.db.private import create_private as create_private  # noqa: PLC0414  # it is known by this address
 from socialstrike.db.private import refuse_what_is_no_file
 from socialstrike.exceptions import (
+    DatabaseDamaged,
     DatabaseError,
     DatabaseFull,
     DatabaseLocked,
@@ -141,7 +142,7 @@ def examine(connection: sqlite3.Connection, path: Path) -> None:
     if planted := schema.strangers(connection, newest):
         raise _planted(path, planted)
     if gone := schema.missing(connection, newest):
-        raise DatabaseError(
+        raise DatabaseDamaged(
             f"{path} lacks what every home has ({_listed(gone)}), so nothing in it is used;"
             " restore a backup"
         )
@@ -159,7 +160,7 @@ def unfit(engine: Engine, path: object) -> DatabaseError | None:
         return explain(error, path)
     if not found:
         return None
-    return DatabaseError(
+    return DatabaseDamaged(
         f"{path} holds what no socialstrike wrote ({_listed(found)}); restore a backup"
     )
 
@@ -234,7 +235,7 @@ def newest_version() -> str:
 
 
 def _planted(path: object, found: list[str]) -> DatabaseError:
-    return DatabaseError(
+    return DatabaseDamaged(
         f"{path} holds what no socialstrike put there ({_listed(found)}), so nothing in it is"
         " used; restore a backup"
     )
@@ -246,4 +247,4 @@ def _listed(found: list[str]) -> str:
 
 
 def _damaged(path: object) -> DatabaseError:
-    return DatabaseError(f"{path} is damaged or is not a database; restore a backup")
+    return DatabaseDamaged(f"{path} is damaged or is not a database; restore a backup")

@@ -49,7 +49,10 @@ class Job:
 
     def intact(self) -> bool:
         """Whether what is stored is still what was queued; disks do change bits."""
-        stored = content(self.platform, self.account, self.text, self.link, self.media)
+        try:
+            stored = content(self.platform, self.account, self.text, self.link, self.media)
+        except (KeyError, TypeError):
+            return False  # JSON, and yet no list of pictures
         return commitment(self.salt, stored) == self.content_hash
 
     def facts(self) -> dict[str, Fact | datetime]:

@@ -26,12 +26,13 @@ def queued(strike: Any) -> Any:
 
 
 def change(database: Path, *statements: str) -> None:
-    """Change the file as somebody would who means to deceive: without its triggers."""
+    """Change the file as somebody would who means to deceive: its triggers are back afterwards."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        for (name,) in triggers.fetchall():
+        found = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = found.fetchall()
+        for name, _ in triggers:
             connection.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
+        for statement in (*statements, *(trigger for _, trigger in triggers)):
             connection.execute(statement)
 
 

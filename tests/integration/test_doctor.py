@@ -30,6 +30,7 @@ class WrongClock(SystemClock):
 
 
 Examine = Callable[..., dict[str, Finding]]
+_TOKENS = {"access_token": "1-t", "access_token_secret": "u"}
 
 
 @pytest.fixture
@@ -117,8 +118,22 @@ def test_a_clock_is_compared_even_where_the_credentials_are_refused(
 def test_platforms_that_do_not_answer_are_no_proof_against_the_credentials(
     ready: Examine, strike
 ) -> None:
-    with strike.database.write() as session:
-        session.execute(update(Account).values(base_url="http://127.0.0.1:9"))
+    for name, platform, credentials in (
+        ("a", "x", {"consumer_key": "k", "consumer_secret": "s", **_TOKENS}),
+        ("b", "facebook", {"page_id": "1", "access_token": "t"}),
+    ):
+        with strike.database.write() as session:
+            accounts.add(
+                session,
+                strike.vault,
+                name=name,
+                platform=platform,
+                credentials=credentials,
+                base_url="http://127.0.0.1:9",
+                replace=True,
+                now=strike.clock.now(),
+                actor="test",
+            )
     findings = ready()
     assert findings["account a"].verdict == findings["clock"].verdict == "warn"
 

@@ -33,12 +33,21 @@ def occupation(**fields: str) -> str:
     )
 
 
+SAMPLE_ACCOUNTS = {
+    "collectif-x": "x",
+    "antenne-x": "x",
+    "collectif-fb": "facebook",
+    "antenne-fb": "facebook",
+    "collectif-masto": "mastodon",
+    "collectif-bsky": "bluesky",
+}
+
+
 def test_the_sample_day_reads_without_a_warning() -> None:
-    known = {"collectif-x": "x", "antenne-x": "x", "collectif-fb": "facebook"}
-    file = read(SAMPLES / "blocage24janvier.yaml", accounts={**known, "antenne-fb": "facebook"})
+    file = read(SAMPLES / "blocage24janvier.yaml", accounts=SAMPLE_ACCOUNTS)
     assert not file.warnings
     deliveries = [item for draft in file.drafts for item in draft.deliveries]
-    assert len(deliveries) == 3 * 4 + 12 * 4
+    assert len(deliveries) == (3 + 12) * len(SAMPLE_ACCOUNTS)
     assert all(has_hashtag(item.text, "#blocage24janvier") for item in deliveries)
     assert len({(i.account, i.text) for i in deliveries}) == len(deliveries)
     assert len({(i.platform, i.due_at, i.text) for i in deliveries}) == len(deliveries)
@@ -57,7 +66,7 @@ def test_the_sample_csv_reads_under_a_named_campaign() -> None:
 def test_the_sample_day_moves_to_another_day_and_name() -> None:
     file = read(
         SAMPLES / "blocage24janvier.yaml",
-        accounts={**ACCOUNTS, "antenne-fb": "facebook"},
+        accounts=SAMPLE_ACCOUNTS,
         day=date(2030, 7, 5),
         campaign="ete",
         now=datetime(2030, 1, 1, tzinfo=UTC),

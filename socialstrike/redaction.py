@@ -52,10 +52,14 @@ _CONTROLS = re.compile(
 
 
 class _Index:
-    """Known spellings of secrets, found by their first letters, so that thousands cost little."""
+    """Known spellings of secrets, found by their first letters, so that thousands cost little.
+
+    By as many letters as a beginning has, where there are so many: tokens of one platform often
+    begin alike.
+    """
 
     def __init__(self) -> None:
-        self._by_start: dict[str, tuple[str, ...]] = {}
+        self._by_start: dict[str, set[str]] = {}
         self._secrets: set[str] = set()
         self._lock = threading.Lock()
 
@@ -65,9 +69,10 @@ class _Index:
         with self._lock:
             self._secrets.add(secret)
             for spelling in _spellings(secret):
-                start = spelling[:_SHORTEST]
-                known = {*self._by_start.get(start, ()), spelling}
-                self._by_start[start] = tuple(sorted(known, key=len, reverse=True))
+                length = _BEGINNING if len(spelling) >= _BEGINNING else _SHORTEST
+                start = spelling[:length]
+                # A new set each time: another thread may be reading the old one.
+                self._by_start[start] = {*self._by_start.get(start, ()), spelling}
 
     def replace(self, text: str) -> str:
         if not self._by_start:
@@ -75,8 +80,10 @@ class _Index:
         kept: list[str] = []
         begin = at = 0
         while at <= len(text) - _SHORTEST:
-            known = self._by_start.get(text[at : at + _SHORTEST])
-            length = _found(known, text, at) if known else 0
+            length = 0
+            for start in (text[at : at + _BEGINNING], text[at : at + _SHORTEST]):
+                if known := self._by_start.get(start):
+                    length = max(length, _found(known, text, at))
             if length:
                 kept += (text[begin:at], REDACTED)
                 begin = at = at + length

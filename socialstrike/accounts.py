@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from socialstrike import audit, platforms, redaction
-from socialstrike.db.models import Account
+from socialstrike.db.models import Account, Delivery
+from socialstrike.db.session import Database
 from socialstrike.exceptions import InvalidInput, NotFound, VaultError
+from socialstrike.lifecycle import State
 from socialstrike.platforms.addresses import checked_base_url
-from socialstrike.platforms.base import Access, Identity
+from socialstrike.platforms.base import Access, Identity, Swap, TemporarilyUnavailable
 from socialstrike.vault import Vault, for_sealing, place_of
 from socialstrike.vault.record import home_of
 
@@ -61,15 +64,10 @@ def add(
     ``replace`` gives new credentials to an account that exists, and lets it go on if it was
     paused for its old ones. Raises InvalidInput for a bad name, platform or credential field.
     """
-    _check_name(name)
     fields = check_fields(platform, credentials)
     if base_url is not None:
         base_url = checked_base_url(base_url, allow_local=allow_local)
-    account = session.scalar(select(Account).where(Account.name == name))
-    if account is not None and account.platform != platform:
-        raise InvalidInput(f"{name} is an account on {account.platform}; choose another name")
-    if account is not None and account.forgotten_at is None and not replace:
-        raise InvalidInput(f"{name} exists already; to give it new credentials, add --replace")
+    account = refuse_taken(session, name, platform, replace=replace)
     event = "account.replaced" if account else "account.added"
     if account is None:
         account = Account(name=name, platform=platform, created_at=now)
@@ -92,6 +90,99 @@ def add(
         authorised_by=account.authorised_by,
     )
     return account
+
+
+def refuse_taken(session: Session, name: str, platform: str, *, replace: bool) -> Account | None:
+    """The account that is to get credentials, None where it is new.
+
+    Raises InvalidInput for a bad name, or one that is taken and not to be replaced.
+    """
+    _check_name(name)
+    account = session.scalar(select(Account).where(Account.name == name))
+    if account is not None and account.platform != platform:
+        raise InvalidInput(f"{name} is an account on {account.platform}; choose another name")
+    if account is not None and account.forgotten_at is None and not replace:
+        raise InvalidInput(f"{name} exists already; to give it new credentials, add --replace")
+    return account
+
+
+def shown(account: Account) -> dict[str, object]:
+    """What may be shown of an account, under stable names; no credentials."""
+    names = (
+        "name", "platform", "base_url", "allow_local", "authorised_by", "identity", "checked_at",
+        "expires_at", "paused_at", "pause_reason", "forgotten_at",
+    )  # fmt: skip
+    return {name: getattr(account, name) for name in names}
+
+
+def keeper(database: Database, vault: Vault, name: str) -> Callable[[Mapping[str, str]], None]:
+    """What stores the fields that renew themselves, each time in a transaction of its own."""
+
+    def keep(fields: Mapping[str, str]) -> None:
+        with database.write() as session:
+            update_credentials(session, vault, get(session, name), fields)
+
+    return keep
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """An account that stops working soon, or did (``at``: aware, UTC), and what is queued after.
+
+    It is urgent where that is within a day and posts are queued for later.
+    """
+
+    account: str
+    platform: str
+    at: datetime
+    queued_after: int
+    left: timedelta
+
+    @property
+    def urgent(self) -> bool:
+        """Whether posts will not go out unless a person acts within a day."""
+        return self.queued_after > 0 and self.left <= timedelta(days=1)
+
+    def __str__(self) -> str:
+        days = next((n for n in _WARNED if self.left <= timedelta(days=n)), _WARNED[-1])
+        when = f"within {days} days" if days > 1 else "within a day"
+        begun = "has ended" if self.left <= timedelta(0) else f"ends {when}"
+        queued = f"; {self.queued_after} deliveries are queued after that" * bool(self.queued_after)
+        return (
+            f"the access of {self.account} {begun} ({self.at:%Y-%m-%d %H:%M} UTC){queued}:"
+            f" socialstrike accounts connect {self.platform} {self.account} --replace"
+        )
+
+
+#: So many days before an account stops working it is said.
+_WARNED = (1, 7, 14)
+
+
+def expiries(session: Session, now: datetime) -> list[Expiry]:
+    """The accounts that stop working within two weeks, the first one first."""
+    waiting = (
+        select(func.count())
+        .where(
+            Delivery.account_id == Account.id,
+            Delivery.state == State.SCHEDULED,
+            Delivery.due_at >= Account.expires_at,
+        )
+        .correlate(Account)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Account.name, Account.platform, Account.expires_at, waiting)
+        .where(
+            Account.forgotten_at.is_(None),
+            Account.expires_at <= now + timedelta(days=_WARNED[-1]),
+        )
+        .order_by(Account.expires_at)
+    )
+    return [
+        Expiry(name, platform, at, queued, at - now)
+        for name, platform, at, queued in rows
+        if at is not None
+    ]
 
 
 def check_fields(platform: str, credentials: Mapping[str, str]) -> dict[str, str]:
@@ -145,12 +236,23 @@ def update_credentials(
 
     The log is not told: nothing that a person decided has changed. ``session`` writes. Raises
     InvalidInput for an unknown or missing field, VaultError where the account was forgotten or
-    the key in force cannot be had.
+    the key in force cannot be had, TemporarilyUnavailable for a Swap that came too late.
     """
     home = for_sealing(session, vault)
     # Another may have refreshed or forgotten them since the caller read the row.
-    session.refresh(account, ["credentials"])
+    session.refresh(account, ["credentials"], with_for_update=True)
     known = access(session, vault, account).credentials
+    if isinstance(fields, Swap) and any(
+        known.get(name, "") != value for name, value in fields.given.items()
+    ):
+        raise TemporarilyUnavailable(
+            f"the credentials of {account.name} were renewed meanwhile by another process or a"
+            " person; it is tried again with those"
+        )
+    if isinstance(fields, Swap):
+        fields.held = True
+    if all(known.get(name, "") == value for name, value in fields.items()):
+        return
     credentials = check_fields(account.platform, {**known, **fields})
     account.credentials = vault.seal(place_of(home, account), credentials)
     _remember(account.platform, fields)

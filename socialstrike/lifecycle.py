@@ -15,6 +15,7 @@ class State(StrEnum):
 
     SCHEDULED = "scheduled"
     PUBLISHING = "publishing"
+    HANDED_OFF = "handed_off"
     PUBLISHED = "published"
     FAILED = "failed"
     UNCERTAIN = "uncertain"
@@ -42,6 +43,9 @@ class Event(StrEnum):
     REQUEUE = "requeue"
     CHANGE = "change"
     RESTORE = "restore"
+    HAND_OFF = "hand off"
+    GO_OUT = "go out"
+    TAKE_BACK = "take back"
 
 
 #: The arrows' names in the diagram of docs/architecture.md.
@@ -61,6 +65,9 @@ LETTERS: dict[Event, str] = {
     Event.REQUEUE: "i",
     Event.CHANGE: "i",
     Event.RESTORE: "j",
+    Event.HAND_OFF: "k",
+    Event.GO_OUT: "k",
+    Event.TAKE_BACK: "k",
 }
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
@@ -83,6 +90,12 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.MISSED, Event.REQUEUE): State.SCHEDULED,
     (State.CANCELLED, Event.REQUEUE): State.SCHEDULED,
     (State.SCHEDULED, Event.RESTORE): State.UNCERTAIN,  # a backup may know less than a platform
+    (State.HANDED_OFF, Event.RESTORE): State.UNCERTAIN,
+    (State.PUBLISHING, Event.HAND_OFF): State.HANDED_OFF,  # the platform's own scheduler has it
+    (State.UNCERTAIN, Event.HAND_OFF): State.HANDED_OFF,  # found waiting there
+    (State.HANDED_OFF, Event.GO_OUT): State.PUBLISHED,
+    (State.HANDED_OFF, Event.TAKE_BACK): State.SCHEDULED,  # the copy there is surely gone
+    (State.HANDED_OFF, Event.DOUBT): State.UNCERTAIN,  # neither waiting there nor published
 }
 
 #: Nothing more happens to these by themselves.

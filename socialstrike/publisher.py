@@ -194,7 +194,7 @@ class Publisher:
         begun = self._writer.run(
             lambda session: queue.begin(session, job, now=self._clock.now(), owner=self._owner)
         )
-        if self._clock.boottime() - before > _LONGEST_PAUSE:
+        if self._paused_since(before):
             self._failed(
                 begun.job,
                 begun.number,
@@ -202,6 +202,10 @@ class Publisher:
             )
             return None
         return begun
+
+    def _paused_since(self, before: float) -> bool:
+        """Whether the machine stood still for so long that the claim may be another's."""
+        return self._clock.boottime() - before > _LONGEST_PAUSE
 
     def _send(self, platform: Platform, payload: Payload, media_ids: list[str]) -> Publication:
         try:

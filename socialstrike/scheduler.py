@@ -36,7 +36,8 @@ from socialstrike.exceptions import (
     DatabaseError,
     DatabaseReadOnly,
 )
-from socialstrike.publisher import Publisher
+from socialstrike.handoff import HandOffs
+from socialstrike.preflight import Lookout
 from socialstrike.queue import Job
 from socialstrike.vault import Vault
 
@@ -58,7 +59,8 @@ class Scheduler:
         self._clock = clock
         self._writer = Writer(database)
         self._keeper = Keeper(database, vault, clock, campaigns.ended)
-        self._publisher = Publisher(database, self._writer, vault, settings, clock, owner=self.id)
+        self._lookout = Lookout(database, vault, settings, clock, actor=self.id)
+        self._publisher = HandOffs(database, self._writer, vault, settings, clock, owner=self.id)
         self._flights: dict[int, int] = {}  # delivery in a worker's hands → its account
         self._flights_lock = threading.Lock()
         self._wake = threading.Event()
@@ -66,6 +68,7 @@ class Scheduler:
         self._ending = False
         self._tending = True
         self._quiet = False
+        self._errand = False
         self._tended_at = clock.boottime()
         self._next: datetime | None = None
         self._drift = self._drift_now()
@@ -76,9 +79,11 @@ class Scheduler:
         *,
         until_idle: bool = False,
         standby: bool = False,
+        errand: bool = False,
         ready: Callable[[], None] | None = None,
     ) -> None:
-        """Work until ``stop`` is called or, with ``until_idle``, until nothing is left to do.
+        """Work until ``stop`` is called or, with ``until_idle``, until nothing is left to do; on an
+        ``errand``, hand off what can be handed off now, and publish nothing.
 
         Raises AnotherScheduler where one works on this home already, unless ``standby`` waits
         for it to end. ``ready`` is called once this one has taken over.
@@ -88,10 +93,11 @@ class Scheduler:
             # On a server's database any number may work; a file has one at a time.
             if self._database.sole and not self._take_lock(lock, standby):
                 return
+            self._errand = errand
             self._take_over()
             if ready is not None:
                 ready()
-            self._work(until_idle)
+            self._work(until_idle or errand)
         finally:
             self._writer.close()
             lock.release()
@@ -169,12 +175,13 @@ class Scheduler:
         self._flights.clear()
         self._recover("the scheduler ended")
         self._writer.run(lambda session: heartbeat.end(session, self.id, self._clock.now()))
+        self._lookout.close()
         self._keeper.close()
 
     def _timer(self) -> BackgroundScheduler:
         timer = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": JobThreads(2)},
+            executors={"default": JobThreads(3)},
             # The default drops a job that is a second late; ours only say when to look.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
@@ -198,6 +205,8 @@ class Scheduler:
                 if not self._keeper.busy:
                     # In the timer's thread: nothing here waits for a signature.
                     self._alarm(timer, "checkpoint", self._keeper.look, 0)
+                if not self._lookout.busy:
+                    self._alarm(timer, "preflight", self._lookout.look, 0)
                 self._writer.run(self._beat)
                 self._recover("claims were left behind")
             while self._lend(pool):
@@ -225,33 +234,39 @@ class Scheduler:
         now = self._clock.now()
         due = self._due()
         free = self._settings.workers - len(self._flights)
-        lapsing = due.lapse_at is not None and due.lapse_at < now
+        lapsing = due.lapse_at is not None and due.lapse_at < now and not self._errand
         working = due.work_at is not None and due.work_at <= now and free > 0
         if self._ending or not (lapsing or working):
             return False
         if working:
             self._tell_quiet(False)  # before the first claim after a stop
 
-        def take(session: Session) -> tuple[int, list[Job], list[Job]]:
-            lapsed = queue.lapse(session, now=now, actor=self.id) if lapsing else 0
-            jobs = queue.claim(
-                session, now=now, owner=self.id, lease=self._settings.lease, most=free
+        owner, lease = self.id, self._settings.lease
+
+        def take(session: Session) -> tuple[int, list[Job], list[Job], list[Job]]:
+            lapsed = queue.lapse(session, now=now, actor=owner) if lapsing else 0
+            most = 0 if self._errand else free
+            jobs = queue.claim(session, now=now, owner=owner, lease=lease, most=most)
+            overs = queue.claim_hand_overs(
+                session, now=now, owner=owner, lease=lease, most=free - len(jobs)
             )
             doubts = queue.claim_doubts(
                 session,
                 now=now,
                 every=self._settings.lookup_every,
-                most=free - len(jobs),
-                busy=[*self._busy(), *(job.account_id for job in jobs)],
+                most=free - len(jobs) - len(overs),
+                busy=[*self._busy(), *(job.account_id for job in (*jobs, *overs))],
             )
-            return lapsed, jobs, doubts
+            return lapsed, jobs, overs, doubts
 
-        lapsed, jobs, doubts = self._writer.run(take)
+        lapsed, jobs, overs, doubts = self._writer.run(take)
         for job in jobs:
             self._submit(pool, job, self._publisher.publish)
+        for job in overs:
+            self._submit(pool, job, self._publisher.hand_over)
         for job in doubts:
             self._submit(pool, job, self._publisher.reconcile)
-        return bool(lapsed or jobs or doubts)
+        return bool(lapsed or jobs or overs or doubts)
 
     def _submit(self, pool: ThreadPoolExecutor, job: Job, work: Callable[[Job], None]) -> None:
         with self._flights_lock:
@@ -272,7 +287,10 @@ class Scheduler:
         with self._database.read() as session:
             due = queue.next_look(session, busy=busy)
             # Another scheduler's too: if that one dies, they are ours to take over.
-            idle = not busy and due.work_at is None and not queue.in_flight(session)
+            over = due.work_at is None
+            if self._errand:
+                over = due.stopped or not queue.hand_overs_left(session, self._clock.now())
+            idle = not busy and over and not queue.in_flight(session)
         now = self._clock.now()
         if due.stopped and not busy:
             self._tell_quiet(True)

@@ -10,9 +10,17 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from socialstrike.cli import output, posts_change
+from socialstrike.cli import (
+    approvals,
+    output,
+    posts_change,
+    posts_hand_off,
+    posts_preview,
+    posts_retract,
+)
 from socialstrike.cli.context import Account, AsJson, Campaign, DryRun, moment, opened, writing
 from socialstrike.cli.posts_change import OfPost, SomeIds, chosen, exist, many, shortened
+from socialstrike.cli.posts_hand_off import HandOff
 
 if TYPE_CHECKING:
     from socialstrike.drafts import Draft
@@ -22,6 +30,10 @@ app = typer.Typer(
     help="The posts of a strike: queue them, list them, cancel them.", no_args_is_help=True
 )
 posts_change.register(app)
+posts_retract.register(app)
+posts_hand_off.register(app)
+posts_preview.register(app)
+approvals.register_posts(app)
 
 Ids = Annotated[list[int], typer.Argument(help="Deliveries, by the id that 'posts list' shows.")]
 Kind = Literal["announcement", "occupation"]
@@ -54,6 +66,7 @@ def add(
     late: Annotated[
         bool, typer.Option("--late", help="Accept a past time within the lateness limit.")
     ] = False,
+    hand_off: HandOff = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -82,8 +95,9 @@ def add(
             late=late,
             warnings=odd,
         )
-        result = _queue(house, [(spec, [draft])], odd, dry_run)
-    _report(result, as_json)
+        result = _queue(house, [(spec, [draft])], odd, dry_run, hand_off=hand_off)
+        _report(result, as_json)
+        _hand_off(house, result, as_json)
 
 
 @app.command("import")
@@ -99,6 +113,7 @@ def import_(
     late: Annotated[
         bool, typer.Option("--late", help="Accept past times within their lateness limits.")
     ] = False,
+    hand_off: HandOff = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -118,8 +133,10 @@ def import_(
             late=late,
         )
         warnings = [warning for file in read for warning in file.warnings]
-        result = _queue(house, [(file.campaign, file.drafts) for file in read], warnings, dry_run)
-    _report(result, as_json)
+        packs = [(file.campaign, file.drafts) for file in read]
+        result = _queue(house, packs, warnings, dry_run, hand_off=hand_off)
+        _report(result, as_json)
+        _hand_off(house, result, as_json)
 
 
 @app.command("list")
@@ -218,10 +235,21 @@ def cancel(
     """Take deliveries out of the queue: by id, or all that wait of a campaign, account or post."""
     from socialstrike import queue
 
-    with opened(context) as house, writing(house, dry_run=dry_run) as session:
-        found = chosen(session, ids, campaign, account, post)
-        count = queue.cancel(session, found, now=house.clock.now(), actor=house.actor)
+    with opened(context) as house:
+        now = house.clock.now()
+        with writing(house, dry_run=dry_run) as session:
+            found = chosen(session, ids, campaign, account, post)
+            count = queue.cancel(session, found, now=now, actor=house.actor)
+            asked = queue.ask_back(
+                session, found, queue.Wanted.CANCELLED, now=now, actor=house.actor
+            )
+        held = [] if dry_run else posts_hand_off.recall(house, [job.delivery for job in asked])
+    left = [one for one in held if one.state != "cancelled"]
+    count += len(asked) - len(left)
     output.line(f"{many(count, 'delivery')}{' would be' if dry_run else ''} cancelled.")
+    posts_hand_off.tell_recalled(left)
+    if left:
+        raise typer.Exit(3)
 
 
 @app.command()
@@ -253,7 +281,9 @@ def resolve(
     )
 
 
-def _queue(house: Any, packs: Any, warnings: Any, dry_run: bool) -> dict[str, Any]:
+def _queue(
+    house: Any, packs: Any, warnings: Any, dry_run: bool, *, hand_off: bool
+) -> dict[str, Any]:
     """Store what was read, all or nothing; what it came to, for people and for --json.
 
     A dry run does the same and takes it back, so that it meets every refusal.
@@ -263,12 +293,16 @@ def _queue(house: Any, packs: Any, warnings: Any, dry_run: bool) -> dict[str, An
     for warning in warnings:
         output.warning(str(warning))
     total = queue.Enqueued()
+    wished: list[int] = []
+    cannot: list[str] = []
     now = house.clock.now()
     with output.busy("Queueing the posts"), writing(house, dry_run=dry_run) as session:
         for spec, drafts in packs:
             media.keep(session, (picture for draft in drafts for picture in draft.media))
             campaign = spec and campaigns.store(session, spec, now=now, actor=house.actor)
             total += queue.enqueue(session, drafts, campaign, now=now, actor=house.actor)
+        if hand_off:
+            wished, cannot = posts_hand_off.wish(house, session, total.ids, every=False)
     planned = _planned(draft for _, drafts in packs for draft in drafts)
     return {
         "dry_run": dry_run,
@@ -283,7 +317,16 @@ def _queue(house: Any, packs: Any, warnings: Any, dry_run: bool) -> dict[str, An
         "accounts": sorted({row["account"] for row in planned}),
         "warnings": [str(warning) for warning in warnings],
         **({"planned": planned} if dry_run else {}),
+        **({"hand_off": [] if dry_run else wished, "not_handed_off": cannot} if hand_off else {}),
     }
+
+
+def _hand_off(house: Any, result: dict[str, Any], as_json: bool) -> None:
+    """Hand off what was just queued. Exit 3 where something was not that could be."""
+    say = output.note if as_json else output.line
+    posts_hand_off.tell_hindrances(result.get("not_handed_off", []), say)
+    if result.get("hand_off") and posts_hand_off.perform(house, result["hand_off"], say):
+        raise typer.Exit(3)
 
 
 def _planned(drafts: Iterable[Draft]) -> list[dict[str, Any]]:

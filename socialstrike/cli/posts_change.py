@@ -98,8 +98,13 @@ def chosen(
     campaign: str | None,
     account: str | None,
     post: int | None,
+    *,
+    handed_off: bool = True,
 ) -> list[int]:
-    """The deliveries named by id, or what waits of a campaign, an account or a post."""
+    """The deliveries named by id, or what waits of a campaign, an account or a post.
+
+    With ``handed_off``, what waits in a platform's own scheduler too.
+    """
     from socialstrike import queue
     from socialstrike.lifecycle import State
 
@@ -109,8 +114,9 @@ def chosen(
     exist(session, campaign, account)
     if ids:
         return list(dict.fromkeys(ids))
-    wanted = queue.Filter(state=State.SCHEDULED, **filters)  # type: ignore[arg-type]
-    return [row["id"] for row in queue.deliveries(session, wanted)]
+    states = (State.SCHEDULED, State.HANDED_OFF) if handed_off else (State.SCHEDULED,)
+    wanted = queue.Filter(**filters)  # type: ignore[arg-type]
+    return [row["id"] for row in queue.deliveries(session, wanted) if row["state"] in states]
 
 
 def exist(session: Any, campaign: str | None, account: str | None) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from socialstrike.cli import output
+from socialstrike.cli import output, watch
 from socialstrike.cli.context import AsJson, opened
 
 #: How long ``stop`` waits for the schedulers to finish the calls they had begun, in seconds.
@@ -59,13 +59,22 @@ def run(
         raise typer.Exit(3)
 
 
-def status(context: typer.Context, as_json: AsJson = False) -> None:
+def status(
+    context: typer.Context,
+    as_json: AsJson = False,
+    live: Annotated[
+        bool, typer.Option("--watch", help="Show it once a second, until q or Ctrl-C.")
+    ] = False,
+) -> None:
     """Say what is due, late, uncertain, paused, and whether a scheduler is alive.
 
     Exit 3 where something needs a person.
     """
-    from socialstrike import heartbeat, queue
+    from socialstrike import accounts, heartbeat, queue
 
+    if live:
+        watch.shown(context, as_json)
+        return
     with opened(context) as house, house.database.read() as session:
         now = house.clock.now()
         counts = queue.counts(session)
@@ -74,6 +83,9 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
         upcoming = queue.next_due(session)
         overdue = queue.overdue(session, now)
         needs = _needs(session, now, counts, alive=bool(beats), overdue=overdue)
+        expiries = accounts.expiries(session, now)
+    needs += [str(one) for one in expiries if one.urgent]
+    warnings = [str(one) for one in expiries if not one.urgent]
     if as_json:
         output.as_json(
             {
@@ -87,6 +99,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
                     for b in beats
                 ],
                 "needs": needs,
+                "warnings": warnings,
             }
         )
     else:
@@ -99,6 +112,8 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
             output.line("Scheduler: none is running; start one with: socialstrike run")
         for need in needs:
             output.line(f"! {need}")
+        for warning in warnings:
+            output.line(f"Soon: {warning}")
     if needs:
         raise typer.Exit(3)
 
@@ -109,7 +124,9 @@ def stop(
 ) -> None:
     """The emergency stop: once this has returned, no new call to a platform begins.
 
-    Exit 3 where a scheduler did not confirm it within two minutes.
+    What was handed off is taken back from the platforms; after a start it is handed off again.
+    Exit 3 where a scheduler did not confirm the stop within two minutes, or where a platform may
+    still publish something: it says what.
     """
     from socialstrike import heartbeat, queue
 
@@ -117,6 +134,13 @@ def stop(
         with house.database.write() as session:
             changed = queue.stop(session, reason=reason, now=house.clock.now(), actor=house.actor)
             flying = queue.in_flight(session)
+            queue.ask_back(
+                session,
+                queue.held(session),
+                queue.Wanted.STOPPED,
+                now=house.clock.now(),
+                actor=house.actor,
+            )
         output.line("Stopped." if changed else "It was stopped already.")
         deadline = house.clock.boottime() + _PATIENCE
         quiet = False
@@ -128,6 +152,7 @@ def stop(
             left = set(queue.in_flight(session)) & set(flying)
         with house.database.read() as session:
             ended = list(queue.deliveries(session, queue.Filter(ids=tuple(flying))))
+        loose = _recall(house)
     if ended:
         output.table(
             ("in flight", "account", "now"),
@@ -139,8 +164,37 @@ def stop(
         output.line("What is still publishing has nobody at work on it; the next run looks it up.")
     if not quiet:
         output.line("A scheduler does not confirm the stop; look at it: socialstrike status")
-    if left or not quiet:
+    if left or not quiet or loose:
         raise typer.Exit(3)
+
+
+def _recall(house: Any) -> bool:
+    """Take back what platforms hold in their schedulers; whether something may still go out."""
+    from socialstrike import queue
+    from socialstrike.cli import posts_hand_off
+    from socialstrike.exceptions import VaultError
+
+    with house.database.write() as session:
+        # Anew: what was in flight when the stop was pulled may have arrived since.
+        now, ids = house.clock.now(), queue.held(session)
+        asked = queue.ask_back(session, ids, queue.Wanted.STOPPED, now=now, actor=house.actor)
+    if not asked:
+        return False
+    try:
+        recalled = posts_hand_off.recall(house, [job.delivery for job in asked])
+    except VaultError as error:
+        output.line(f"! the credentials do not open ({error}), so nothing could be taken back:")
+        for job in asked:
+            output.line(
+                f"! delivery {job.delivery} ({job.account} on {job.platform}) goes out by itself at"
+                f" {output.when(job.due_at)} unless it is deleted there"
+            )
+        return True
+    back = [one for one in recalled if one.state in {"scheduled", "cancelled"}]
+    output.line(f"{len(back)} of {len(recalled)} taken back from the platforms' own schedulers.")
+    loose = [one for one in recalled if one.may_go_out]
+    posts_hand_off.tell_recalled(one for one in recalled if one not in back)
+    return bool(loose)
 
 
 def start(context: typer.Context) -> None:
@@ -173,6 +227,11 @@ def _needs(
                 f"{account.name} is paused ({account.pause_reason}); to go on:"
                 f" socialstrike accounts resume {account.name}"
             )
+    late = queue.unverified(session, now)
+    if late and not alive:
+        needs.append(
+            f"{late} handed off and past their time, not looked up since: socialstrike run"
+        )
     halt = queue.stopped(session)
     if halt is not None:
         why = f" ({halt.reason})" if halt.reason else ""

@@ -66,7 +66,11 @@ class Home(Base):
 
 
 class Campaign(Base):
-    """One strike: its day, its window, its hashtag, how late its posts may go out."""
+    """One strike: its day, its window, its hashtag, how late its posts may go out.
+
+    From ``closed_at`` on it takes no new posts. ``quorum`` is how many people have to approve
+    each delivery; 0 where none need to.
+    """
 
     __tablename__ = "campaigns"
 
@@ -81,6 +85,8 @@ class Campaign(Base):
     announcement_lateness_s: Mapped[int] = mapped_column(Integer)
     occupation_lateness_s: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    quorum: Mapped[int] = mapped_column(Integer, default=0, server_default=sql("0"))
 
 
 class Account(Base):
@@ -142,6 +148,9 @@ class Delivery(Base):
 
     ``next_at`` is when it next wants looking at: the due time, a retry, or a look-up.
     ``fence`` grows at every claim; only the claim that holds the newest may settle.
+    ``hand_off_at`` is from when it is to be given to the platform's own scheduler; from
+    ``handed_at`` on that may hold a copy, called ``scheduled_id`` there. ``take_back`` is the
+    state it is wanted in once the copy is gone; ``take_backs`` counts the copies that are.
     """
 
     __tablename__ = "deliveries"
@@ -159,6 +168,11 @@ class Delivery(Base):
     late_after: Mapped[datetime]
     next_at: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(16))
+    hand_off_at: Mapped[datetime | None]
+    handed_at: Mapped[datetime | None]
+    scheduled_id: Mapped[str | None] = mapped_column(Text)
+    take_back: Mapped[str | None] = mapped_column(String(16))
+    take_backs: Mapped[int] = mapped_column(Integer, default=0, server_default=sql("0"))
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     absences: Mapped[int] = mapped_column(Integer, default=0)
     lookups: Mapped[int] = mapped_column(Integer, default=0)
@@ -179,6 +193,14 @@ class Delivery(Base):
         # What the claim walks: for each account, its earliest waiting delivery.
         Index("ix_deliveries_queue", "account_id", "state", "next_at", "id"),
         Index("ix_deliveries_lapse", "state", "late_after"),
+        # What waits to be handed off, and nothing else.
+        Index(
+            "ix_deliveries_hand_off",
+            "account_id",
+            "hand_off_at",
+            sqlite_where=sql("hand_off_at IS NOT NULL"),
+            postgresql_where=sql("hand_off_at IS NOT NULL"),
+        ),
         # One remote post proves one delivery.
         Index(
             "uq_deliveries_remote",
@@ -197,6 +219,32 @@ class Delivery(Base):
             postgresql_where=sql("state = 'publishing'"),
         ),
     )
+
+
+class Approver(Base):
+    """A person who may approve. ``public_key`` (Ed25519, base64): who has one has to sign."""
+
+    __tablename__ = "approvers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    public_key: Mapped[str | None] = mapped_column(String(64), unique=True)
+    added_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+
+class Approval(Base):
+    """One person's yes to one exact content; without an approver, that of a vote."""
+
+    __tablename__ = "approvals"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("deliveries.id"), index=True)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    approver_id: Mapped[int | None] = mapped_column(ForeignKey("approvers.id"))
+    signature: Mapped[str | None] = mapped_column(Text)
+    given_at: Mapped[datetime]
+    voided_at: Mapped[datetime | None]
 
 
 class Attempt(Base):

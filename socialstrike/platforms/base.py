@@ -125,10 +125,25 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
+class Remaining:
+    """What is left of the calls a platform allows: ``left`` of ``of``, anew at ``until``.
+
+    Aware, UTC; None where the platform does not say when.
+    """
+
+    left: int
+    of: int
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Whose credentials these are, as the platform says.
 
     ``told`` are limits of this very account or its server, which ``Platform.limits_for`` reads.
+    ``expires_at`` is when the account stops working until a person connects it again. ``scopes``
+    are what the credentials allow, None where the platform does not say; ``missing`` what posting
+    needs beside them.
     """
 
     remote_id: str
@@ -136,6 +151,52 @@ class Identity:
     url: str | None = None
     expires_at: datetime | None = None
     told: Mapping[str, Any] | None = None
+    scopes: tuple[str, ...] | None = None
+    missing: tuple[str, ...] = ()
+    remaining: Remaining | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a person is asked in a browser, at ``url``, which holds no secret.
+
+    The answer comes back with ``state``; None where the platform shows a code to be typed.
+    ``kept`` is what ``Platform.redeem`` needs again; ``repr`` never shows it.
+    """
+
+    url: str
+    state: str | None = None
+    kept: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One account that a person let us act for; ``repr`` shows no credential.
+
+    ``id`` and ``name`` tell it from others that the same consent opened; empty where it is alone.
+    """
+
+    credentials: Mapping[str, str] = field(repr=False)
+    id: str = ""
+    name: str = ""
+
+
+class Swap(dict[str, str]):
+    """Credential fields to be stored only where those ``given`` are still what is stored.
+
+    An empty value stands for a field that is not there. Storing raises TemporarilyUnavailable
+    where another process was faster. One without fields stores nothing: ``held`` says afterwards
+    whether those ``given`` are what is stored, durably.
+    """
+
+    held = False
+
+    def __init__(self, fields: Mapping[str, str], *, given: Mapping[str, str]) -> None:
+        super().__init__(fields)
+        self.given = dict(given)
+
+    def __repr__(self) -> str:
+        return f"Swap({', '.join(sorted(self))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +206,7 @@ class Access:
 
     ``renewed`` takes the credential fields that changed by themselves, such as a session, to be
     stored. Where nobody would store them, an adapter must not use up what can be used only once.
+    Given a ``Swap``, it raises TemporarilyUnavailable where another process was faster.
     ``repr`` never shows a credential.
     """
 
@@ -155,6 +217,26 @@ class Access:
     renewed: Callable[[Mapping[str, str]], None] | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class HandOff:
+    """What a platform's own scheduler takes: how long ahead of its time a post may be given to it,
+    and how many it holds of one account at most, of one day (UTC) and in all; None for no limit.
+    """
+
+    earliest: timedelta
+    latest: timedelta | None = None
+    per_day: int | None = None
+    in_all: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A copy that waits in the platform's own scheduler: its id there, its time (aware, UTC)."""
+
+    remote_id: str
+    at: datetime
+
+
 class Platform(ABC):
     """One platform, acting for one account. Made per job; not shared between threads."""
 
@@ -163,6 +245,12 @@ class Platform(ABC):
     limits: ClassVar[Limits]
     credential_fields: ClassVar[Sequence[CredentialField]]
     budgets: ClassVar[Sequence[Budget]] = ()
+    #: What is asked for to connect an account, where that is not the credentials themselves.
+    app_fields: ClassVar[Sequence[CredentialField]] = ()
+    #: How a browser on this machine reaches the listener, where it comes back to.
+    redirect_host: ClassVar[str] = "127.0.0.1"
+    #: What its own scheduler takes; None where it has none for us (else it is an OwnScheduler).
+    hand_off: ClassVar[HandOff | None] = None
 
     @abstractmethod
     def __init__(self, access: Access, *, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
@@ -190,6 +278,36 @@ class Platform(ABC):
     def missing_fields(cls, given: Mapping[str, str]) -> list[str]:
         """The names of the credential fields that are needed beside those ``given``."""
         return [f.name for f in cls.credential_fields if f.required and not given.get(f.name)]
+
+    @classmethod
+    def asked_to_connect(cls) -> list[CredentialField]:
+        """The fields that ``ask`` and ``redeem`` need in ``Access.credentials``."""
+        return list(cls.app_fields or (f for f in cls.credential_fields if f.asked and f.required))
+
+    @classmethod
+    def caution(cls, given: Mapping[str, str]) -> str | None:
+        """What is odd, but allowed, about the fields ``given``: a sentence without their values."""
+        return None
+
+    @classmethod
+    def ask(cls, access: Access, redirect: str, state: str, *, pasted: bool) -> Consent | None:
+        """What a person must agree to; None where the credentials themselves were asked for.
+
+        ``access`` holds the fields of ``asked_to_connect``. The browser is to come back to
+        ``redirect`` with ``state``; where the answer is ``pasted``, a code may be shown instead.
+        Raises what ``check`` raises, or InvalidInput for a field that cannot be.
+        """
+        return None
+
+    @classmethod
+    def redeem(
+        cls, access: Access, consent: Consent | None, answer: Mapping[str, str]
+    ) -> list[Grant]:
+        """The accounts that the ``answer`` to ``consent`` opens, not checked yet.
+
+        Raises what ``check`` raises; nothing is posted.
+        """
+        return [Grant(access.credentials)]
 
     @classmethod
     def secrets(cls, access: Access) -> list[str]:
@@ -242,3 +360,57 @@ class Platform(ABC):
         None where there was no answer, or it did not say.
         """
         return None
+
+
+class OwnScheduler(Platform):
+    """A platform that publishes by itself what it was given ahead of time."""
+
+    hand_off: ClassVar[HandOff | None]
+
+    @abstractmethod
+    def hand_over(
+        self, payload: Payload, media_ids: Sequence[str], at: datetime
+    ) -> Scheduled | Publication:
+        """Give the post to the platform's scheduler once, to be published ``at`` (aware, UTC).
+
+        A Publication says that the platform published it at once instead. Raises one of the five
+        errors; anything not surely absent is OutcomeUnknown.
+        """
+
+    @abstractmethod
+    def handed(self, scheduled_id: str) -> Scheduled | Publication | None:
+        """What became of a copy; None where there is none of that id any more.
+
+        Where a published post has another id than its copy had, that is no proof that it was not
+        published: ask ``find_published``. What fails raises as ``find`` does.
+        """
+
+    @abstractmethod
+    def find_scheduled(
+        self, payload: Payload, at: datetime, known: Collection[str] = ()
+    ) -> Scheduled | None:
+        """Look for a waiting copy with this content and time; see ``find``.
+
+        Copies whose ids are ``known`` belong to other deliveries.
+        """
+
+    @abstractmethod
+    def find_published(
+        self,
+        payload: Payload,
+        since: datetime,
+        until: datetime | None,
+        known: Collection[str] = (),
+    ) -> Publication | None:
+        """Look for the first post with this content at or after ``since`` and before ``until``.
+
+        Both are times by the platform's own clock (aware, UTC); see ``find``.
+        """
+
+    @abstractmethod
+    def take_back(self, scheduled_id: str) -> bool:
+        """Delete a waiting copy. True: this did it. False: none waits under that id any more, be
+        it published or deleted before; nothing was done.
+
+        A lost answer is TemporarilyUnavailable: the same again does no harm.
+        """

@@ -17,8 +17,10 @@ from typing import Any, ClassVar, TypeVar
 from socialstrike.content import graphemes
 from socialstrike.platforms.base import (
     Access,
+    Consent,
     CredentialField,
     CredentialsRefused,
+    Grant,
     Identity,
     Limits,
     Media,
@@ -28,8 +30,9 @@ from socialstrike.platforms.base import (
     RateLimited,
     Rejected,
 )
-from socialstrike.platforms.bluesky_pictures import fitted
+from socialstrike.platforms.bluesky_pictures import MOST_BYTES, fitted
 from socialstrike.platforms.bluesky_session import Kept
+from socialstrike.platforms.consent import secret_told
 from socialstrike.platforms.http import (
     Answer,
     Diagnosis,
@@ -37,6 +40,7 @@ from socialstrike.platforms.http import (
     HttpPlatform,
     by_status,
     guarded,
+    identifier,
     moment_told,
     name_told,
     read_media,
@@ -47,6 +51,8 @@ T = TypeVar("T")
 
 _HOST = "https://bsky.social"
 _COLLECTION = "app.bsky.feed.post"
+_APP_PASSWORD = re.compile(r"[a-z0-9]{4}(?:-[a-z0-9]{4}){3}", re.IGNORECASE)
+_MIME_TYPE = re.compile(r"image/[a-z0-9.+-]{1,50}")
 _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,200}")
 
 #: Record keys begin with a time in microseconds. These two years have passed, so that no key lies
@@ -117,6 +123,24 @@ class Bluesky(HttpPlatform):
             )
         )
 
+    @classmethod
+    def caution(cls, given: Mapping[str, str]) -> str | None:
+        """Say so where what is given as an app password is none; see Platform."""
+        if _APP_PASSWORD.fullmatch(given.get("app_password", "").strip()):
+            return None
+        return (
+            "this does not look like an app password (xxxx-xxxx-xxxx-xxxx); the account's own "
+            "password opens far more than posting, so make an app password in Bluesky's settings"
+        )
+
+    @classmethod
+    def redeem(
+        cls, access: Access, consent: Consent | None, answer: Mapping[str, str]
+    ) -> list[Grant]:
+        """The app password itself, once its handle is somebody's; see Platform."""
+        cls(access)._be_somebody()
+        return super().redeem(access, consent, answer)
+
     @guarded("check")
     def check(self) -> Identity:
         """Ask Bluesky whose session this is; see Platform."""
@@ -128,7 +152,13 @@ class Bluesky(HttpPlatform):
                 f"({shown(str(found.get('status') or 'no reason given'))}); settle that there, "
                 f"then run: socialstrike accounts resume {self.access.account}"
             )
-        return Identity(did, handle, f"https://bsky.app/profile/{did}")
+        told = self.exchange.answer
+        return Identity(
+            did,
+            handle,
+            f"https://bsky.app/profile/{did}",
+            remaining=told.remaining() if told else None,
+        )
 
     @guarded("upload")
     def upload(self, media: Media) -> str:
@@ -140,11 +170,9 @@ class Bluesky(HttpPlatform):
         answer = self._call(
             "com.atproto.repo.uploadBlob", content=content, headers={"Content-Type": mime_type}
         )
-        blob = answer["blob"]
-        if not isinstance(blob["ref"]["$link"], str):
-            raise TypeError("the picture has no id")
         ratio = {"width": width, "height": height}
-        return json.dumps({"alt": media.alt, "image": blob, "aspectRatio": ratio})
+        image = _blob_told(answer["blob"])
+        return json.dumps({"alt": media.alt, "image": image, "aspectRatio": ratio})
 
     @guarded("publish")
     def publish(self, payload: Payload, media_ids: Sequence[str]) -> Publication:
@@ -188,10 +216,10 @@ class Bluesky(HttpPlatform):
                 return None
             raise
         there = answer["value"]
-        made = moment_told(there["createdAt"])
-        if there["text"] != self.compose(payload.text, payload.link):
-            return None
-        return self._publication(key, answer, made)
+        found = self._publication(key, answer, moment_told(there["createdAt"]))
+        if not isinstance(there["text"], str):
+            raise TypeError("the text is none")
+        return found if there["text"] == self.compose(payload.text, payload.link) else None
 
     @guarded("retract")
     def retract(self, remote_id: str) -> None:
@@ -267,6 +295,24 @@ class Bluesky(HttpPlatform):
                 return None
             raise
 
+    @guarded("check")
+    def _be_somebody(self) -> None:
+        """Raise CredentialsRefused where the handle is nobody's: the login would not say which."""
+        if "@" in self._handle or _DID.fullmatch(self._handle):
+            return  # an e-mail address or an id is not resolved
+        try:
+            self._request("com.atproto.identity.resolveHandle", query={"handle": self._handle})
+        except Exception:
+            told = self.exchange.answer
+            if told is None or told.status != 400:
+                raise
+        else:
+            return
+        raise CredentialsRefused(
+            f"Bluesky knows no handle like the one given for account '{self.access.account}'; "
+            "write it in full, such as name.bsky.social"
+        )
+
     def _call(self, method: str, body: object = None, **request: Any) -> dict[str, Any]:
         """One call in the session; a session that ended is renewed, and the call made once more.
 
@@ -307,7 +353,10 @@ class Bluesky(HttpPlatform):
 
     def _keep(self, answer: Mapping[str, Any]) -> Kept:
         session = Kept(
-            _did(answer["did"]), answer["accessJwt"], answer["refreshJwt"], self._opened_with()
+            _did(answer["did"]),
+            secret_told(answer, "accessJwt"),
+            secret_told(answer, "refreshJwt"),
+            self._opened_with(),
         )
         if self.access.renewed:
             self.access.renewed({"session": session.written()})
@@ -383,6 +432,20 @@ def _in_usual_words(answer: Answer) -> Answer:
     usual = {f"x-{name}": given[name] for name in given if name.startswith("ratelimit-")}
     usual = {name.replace("ratelimit", "rate-limit"): value for name, value in usual.items()}
     return replace(answer, headers={**given, **usual})
+
+
+def _blob_told(blob: Mapping[str, Any]) -> dict[str, Any]:
+    """A picture as posts name it: what all blobs have, and nothing that a server may add.
+
+    Raises TypeError where it is none.
+    """
+    kind, size = blob["mimeType"], blob["size"]
+    if not isinstance(kind, str) or not _MIME_TYPE.fullmatch(kind):
+        raise TypeError("the picture has no type")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= MOST_BYTES:
+        raise TypeError("the picture has no size")
+    ref = {"$link": identifier(blob["ref"]["$link"])}
+    return {"$type": "blob", "ref": ref, "mimeType": kind, "size": size}
 
 
 def _did(given: object) -> str:

@@ -12,19 +12,26 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from socialstrike.platforms import facebook_consent
 from socialstrike.platforms.base import (
     Access,
+    Consent,
     CredentialField,
     CredentialsRefused,
+    Grant,
+    HandOff,
     Identity,
     Limits,
     Media,
     OutcomeUnknown,
+    OwnScheduler,
     Payload,
     PlatformError,
     Publication,
     RateLimited,
     Rejected,
+    Remaining,
+    Scheduled,
     TemporarilyUnavailable,
 )
 from socialstrike.platforms.http import (
@@ -50,6 +57,8 @@ if TYPE_CHECKING:
 _HOST = "https://graph.facebook.com"
 _VERSION = "v26.0"  # the library knows of none newer than 3.1 and sends whatever is set
 
+_GRAPH = f"{_HOST}/{_VERSION}"
+
 #: Pages of a hundred posts that a look-up goes back through at most.
 _PAGES = 10
 
@@ -66,7 +75,7 @@ _RESUME = "socialstrike accounts resume {account}"
 _BREATHER = timedelta(minutes=5)
 
 
-class FacebookPage(HttpPlatform):
+class FacebookPage(HttpPlatform, OwnScheduler):
     """One Facebook page, with a page access token."""
 
     name: ClassVar[str] = "facebook"
@@ -84,6 +93,15 @@ class FacebookPage(HttpPlatform):
         CredentialField("page_id", "Page ID", secret=False),
         CredentialField("access_token", "Page access token"),
     )
+    app_fields: ClassVar[Sequence[CredentialField]] = (
+        CredentialField("app_id", "App ID", secret=False),
+        CredentialField("app_secret", "App secret"),
+    )
+    #: Facebook takes this one without https, and no address in numbers.
+    redirect_host: ClassVar[str] = "localhost"
+
+    #: Facebook's own pages disagree (10 or 20 minutes; 29, 30 or 75 days): what all of them allow.
+    hand_off: ClassVar[HandOff | None] = HandOff(timedelta(minutes=20), timedelta(days=29))
 
     def __init__(self, access: Access, *, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
         import facebook  # noqa: PLC0415  # 90 ms that whoever only asks for limits should not pay
@@ -101,6 +119,7 @@ class FacebookPage(HttpPlatform):
         )
         session.headers["Authorization"] = f"Bearer {access.credentials.get('access_token')}"
         session.hooks["response"].append(_only_json)
+        self._session = session
         self._graph: GraphAPI = facebook.GraphAPI(session=session)
         self._graph.version = _VERSION
 
@@ -108,6 +127,19 @@ class FacebookPage(HttpPlatform):
     def compose(cls, text: str, link: str | None) -> str:
         """The text alone: Facebook has a place of its own for a link."""
         return text
+
+    @classmethod
+    def ask(cls, access: Access, redirect: str, state: str, *, pasted: bool) -> Consent | None:
+        """In Facebook's own dialog, with the id of the holder's app; see Platform."""
+        return facebook_consent.ask(access, _VERSION, redirect, state, pasted=pasted)
+
+    @classmethod
+    def redeem(
+        cls, access: Access, consent: Consent | None, answer: Mapping[str, str]
+    ) -> list[Grant]:
+        """The pages that the holder chose, each with a token of its own; see Platform."""
+        assert consent is not None  # Facebook never goes without
+        return cls(access)._redeemed(consent, answer)
 
     @guarded("check")
     def check(self) -> Identity:
@@ -119,7 +151,18 @@ class FacebookPage(HttpPlatform):
                 f"Facebook's token of account '{self.access.account}' is for another page "
                 f"({page_id}, not {self._page}); take the token of this page"
             )
-        return Identity(page_id, name_told(page["name"]), url_told(page.get("link")))
+        name, url = name_told(page["name"]), url_told(page.get("link"))
+        told = self.exchange.answer
+        scopes, ends = self._examined()
+        return Identity(
+            page_id,
+            name,
+            url,
+            ends,
+            scopes=scopes,
+            missing=tuple(sorted(set(facebook_consent.SCOPES) - set(scopes))) if scopes else (),
+            remaining=_remaining(told) if told else None,
+        )
 
     @guarded("upload")
     def upload(self, media: Media) -> str:
@@ -134,11 +177,7 @@ class FacebookPage(HttpPlatform):
     @guarded("publish")
     def publish(self, payload: Payload, media_ids: Sequence[str]) -> Publication:
         """Send the post once; see Platform."""
-        fields = {"message": self._message(payload)}
-        for number, media_id in enumerate(media_ids):
-            fields[f"attached_media[{number}]"] = f'{{"media_fbid":"{media_id}"}}'
-        if payload.link and not payload.media:
-            fields["link"] = payload.link
+        fields = self._fields(payload, media_ids)
         made = _publication(_id(self._call(f"{self._page}/feed", post_args=fields)))
         told = self.exchange.answer
         return replace(made, throttled_until=_used_up_until(told) if told else None)
@@ -147,15 +186,61 @@ class FacebookPage(HttpPlatform):
     def find(
         self, payload: Payload, since: datetime, known: Collection[str] = ()
     ) -> Publication | None:
-        """Look through what the page published and has scheduled; see Platform."""
+        """Look through what the page published; see Platform."""
+        return next(self._same(payload, since, known), None)
+
+    @guarded("publish")
+    def hand_over(
+        self, payload: Payload, media_ids: Sequence[str], at: datetime
+    ) -> Scheduled | Publication:
+        """Give the post to the page's scheduler, which counts whole seconds; see OwnScheduler."""
+        when = str(int(at.timestamp()))
+        fields = self._fields(payload, media_ids)
+        fields |= {"published": "false", "scheduled_publish_time": when}
+        return Scheduled(_id(self._call(f"{self._page}/feed", post_args=fields)), at)
+
+    @guarded("find")
+    def handed(self, scheduled_id: str) -> Scheduled | Publication | None:
+        """Ask for the post itself, which keeps its id when it is published; see OwnScheduler."""
+        return self._handed(scheduled_id)
+
+    @guarded("find")
+    def find_scheduled(
+        self, payload: Payload, at: datetime, known: Collection[str] = ()
+    ) -> Scheduled | None:
+        """Look through all that the page has scheduled; see OwnScheduler."""
         wanted, others = _comparable(self._message(payload)), set(map(str, known))
-        for edge in ("published_posts", "scheduled_posts"):
-            for post in self._posts(edge, since):
-                same = _comparable(post.get("message", "")) == wanted
-                if same and _id(post) not in others:
-                    made = moment_told(post["created_time"])
-                    return _publication(_id(post), made, url_told(post.get("permalink_url")))
+        for post in self._posts("scheduled_posts", None):
+            due = _unix_told(post["scheduled_publish_time"])
+            same = _comparable(post.get("message", "")) == wanted
+            if same and abs(due - at) < timedelta(seconds=2) and _id(post) not in others:
+                return Scheduled(_id(post), due)
         return None
+
+    @guarded("find")
+    def find_published(
+        self,
+        payload: Payload,
+        since: datetime,
+        until: datetime | None,
+        known: Collection[str] = (),
+    ) -> Publication | None:
+        """Look through what the page published; see OwnScheduler."""
+        found = [
+            post
+            for post in self._same(payload, since, known)
+            if post.at and (until is None or post.at < until)
+        ]
+        return found[-1] if found else None
+
+    @guarded("retract")
+    def take_back(self, scheduled_id: str) -> bool:
+        """Delete a post that waits; one that is out stays there, see OwnScheduler."""
+        if not isinstance(self._handed(scheduled_id), Scheduled):
+            return False
+        if self._call(scheduled_id, method="DELETE").get("success") is not True:
+            raise TypeError("the answer is no success")
+        return True
 
     @guarded("retract")
     def retract(self, remote_id: str) -> None:
@@ -196,15 +281,71 @@ class FacebookPage(HttpPlatform):
             return super().compose(payload.text, payload.link)
         return payload.text
 
+    def _fields(self, payload: Payload, media_ids: Sequence[str]) -> dict[str, str]:
+        fields = {"message": self._message(payload)}
+        for number, media_id in enumerate(media_ids):
+            fields[f"attached_media[{number}]"] = f'{{"media_fbid":"{media_id}"}}'
+        if payload.link and not payload.media:
+            fields["link"] = payload.link
+        return fields
+
+    def _handed(self, post_id: str) -> Scheduled | Publication | None:
+        wanted = "id,is_published,scheduled_publish_time,created_time,permalink_url"
+        try:
+            post = self._call(post_id, args={"fields": wanted})
+        except Exception:
+            if self.exchange.answer is None or _codes(self.exchange.answer) != _GONE:
+                raise
+            self._page_itself()  # as for a deletion: only a token that still works means gone
+            return None
+        if _id(post) != post_id or not isinstance(post["is_published"], bool):
+            raise TypeError("the answer is about something else")
+        if not post["is_published"]:
+            return Scheduled(post_id, _unix_told(post["scheduled_publish_time"]))
+        made = moment_told(post["created_time"])
+        if "scheduled_publish_time" in post:  # no post is out before its time
+            made = max(made, _unix_told(post["scheduled_publish_time"]))
+        return _publication(post_id, made, url_told(post.get("permalink_url")))
+
+    def _same(
+        self, payload: Payload, since: datetime, known: Collection[str]
+    ) -> Iterator[Publication]:
+        """What the page published since then with the same words, newest first."""
+        wanted, others = _comparable(self._message(payload)), set(map(str, known))
+        for post in self._posts("published_posts", since):
+            if _comparable(post.get("message", "")) == wanted and _id(post) not in others:
+                made = moment_told(post["created_time"])
+                yield _publication(_id(post), made, url_told(post.get("permalink_url")))
+
+    @guarded("check")
+    def _redeemed(self, consent: Consent, answer: Mapping[str, str]) -> list[Grant]:
+        return facebook_consent.redeem(self._session, self.access, _GRAPH, consent, answer)
+
+    def _examined(self) -> tuple[tuple[str, ...] | None, datetime | None]:
+        """What the token allows and when it ends. Not every app may ask; the page says enough."""
+        token = self.access.credentials.get("access_token", "")
+        try:
+            return facebook_consent.examined(self._session, _GRAPH, token)
+        except Exception:
+            told = self.exchange.answer
+            if told is None or told.status in {401, 429} or told.status >= 500:
+                raise
+            return None, None
+
     def _page_itself(self) -> Mapping[str, Any]:
         return self._call(self._page, args={"fields": "id,name,link"})
 
-    def _posts(self, edge: str, since: datetime) -> Iterator[Mapping[str, Any]]:
-        """What an edge lists since then. Raises TemporarilyUnavailable if that is too much."""
-        args = {"fields": "id,message,created_time,permalink_url", "limit": "100"}
+    def _posts(self, edge: str, since: datetime | None) -> Iterator[Mapping[str, Any]]:
+        """What an edge lists since then, or in all. Raises TemporarilyUnavailable if that is too
+        much.
+        """
+        wanted = "id,message,created_time,permalink_url,scheduled_publish_time"
+        args = {"fields": wanted, "limit": "100"}
+        begin = datetime.min.replace(tzinfo=UTC)
         for _ in range(_PAGES):
             page = self._call(f"{self._page}/{edge}", args=dict(args))
-            begin = self.exchange.by_their_clock(since)
+            if since is not None:
+                begin = self.exchange.by_their_clock(since)
             posts = page_told(page["data"])
             made = [moment_told(post["created_time"]) for post in posts]
             yield from (p for p, at in zip(posts, made, strict=True) if at >= begin)
@@ -212,10 +353,10 @@ class FacebookPage(HttpPlatform):
             if not paging.get("next") or (made and min(made) < begin):
                 return
             args["after"] = _cursor(paging["cursors"]["after"])
+        reach = "" if since is None else f" since {since:%Y-%m-%d %H:%M} UTC"
         raise TemporarilyUnavailable(
-            f"the posts of account '{self.access.account}' on Facebook since "
-            f"{since:%Y-%m-%d %H:%M} UTC are too many to look through; look there, then run: "
-            "socialstrike posts resolve"
+            f"the posts of account '{self.access.account}' on Facebook{reach} are too many to look"
+            " through; look there, then run: socialstrike posts resolve"
         )
 
     def _call(self, path: str, **request: Any) -> dict[str, Any]:
@@ -256,14 +397,24 @@ def _regained_at(answer: Answer) -> datetime | None:
 
 def _used_up_until(answer: Answer) -> datetime | None:
     """Until when to wait where a usage header stands at 100 % or over; None below that."""
+    if max(_used(answer), default=0) >= 100:
+        return _regained_at(answer) or datetime.now(UTC) + _BREATHER
+    return _regained_at(answer)
+
+
+def _used(answer: Answer) -> Iterator[float]:
+    """What the usage headers say was used, in per cent."""
     for name in ("x-app-usage", "x-page-usage"):
         try:
-            used = max(map(float, json.loads(answer.headers.get(name, "{}")).values()), default=0)
+            yield from map(float, json.loads(answer.headers.get(name, "{}")).values())
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             continue  # in a form that is not known: the platform still refuses what is too much
-        if used >= 100:
-            return _regained_at(answer) or datetime.now(UTC) + _BREATHER
-    return _regained_at(answer)
+
+
+def _remaining(answer: Answer) -> Remaining | None:
+    """The hundredths of what the app or the page may ask for that are left."""
+    used = max(_used(answer), default=None)
+    return None if used is None else Remaining(100 - int(min(max(used, 0), 100)), 100)
 
 
 def _is_duplicate(code: int | None, subcode: int | None) -> bool:
@@ -284,6 +435,13 @@ def _sorted(status: int, code: int | None, subcode: int | None) -> type[Platform
 
 def _id(answer: Mapping[str, Any]) -> str:
     return identifier(answer["id"])
+
+
+def _unix_told(value: object) -> datetime:
+    """A time from an answer in Unix seconds (aware, UTC). Raises TypeError for an absurd one."""
+    if type(value) is not int or not 946_684_800 <= value < 7_258_118_400:  # 2000 to 2200
+        raise TypeError("the time is none")
+    return datetime.fromtimestamp(value, UTC)
 
 
 def _cursor(value: object) -> str:

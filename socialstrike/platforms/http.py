@@ -23,6 +23,7 @@ from socialstrike.platforms.base import (
     PlatformError,
     RateLimited,
     Rejected,
+    Remaining,
     TemporarilyUnavailable,
 )
 from socialstrike.redaction import printable, redact
@@ -72,6 +73,17 @@ class Answer:
         if self.headers.get("x-rate-limit-remaining", "").strip() != "0":
             return None
         return self.retry_at()
+
+    def remaining(self) -> Remaining | None:
+        """What is left of the calls that the platform allows; None where it does not say."""
+        for start in ("x-rate-limit", "x-ratelimit", "ratelimit"):
+            left, of, reset = (
+                self.headers.get(f"{start}-{end}", "").strip()
+                for end in ("remaining", "limit", "reset")
+            )
+            if re.fullmatch("[0-9]{1,9}", left) and re.fullmatch("[0-9]{1,9}", of):
+                return Remaining(int(left), int(of), _reset_told(reset))
+        return None
 
     def date(self) -> datetime | None:
         """When the platform says it answered (aware, UTC, whole seconds)."""
@@ -142,6 +154,16 @@ def _sane(moment: datetime) -> datetime | None:
     if moment.tzinfo is None or not 2000 <= moment.year <= 2200:
         return None
     return moment.astimezone(UTC)
+
+
+def _reset_told(text: str) -> datetime | None:
+    """When a limit ends, in Unix seconds or ISO 8601 (aware, UTC); None for anything else."""
+    try:
+        if re.fullmatch("[0-9]{9,11}", text):
+            return _sane(datetime.fromtimestamp(int(text), UTC))
+        return _sane(datetime.fromisoformat(text))
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _http_date(text: str) -> datetime | None:

@@ -6,6 +6,7 @@ guesses types, and gives up on a good answer for a date in a header. It is impor
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import time
@@ -16,21 +17,28 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from socialstrike.exceptions import InvalidInput
+from socialstrike.platforms import mastodon_consent
 from socialstrike.platforms.addresses import checked_instance
 from socialstrike.platforms.base import (
     Access,
     Budget,
+    Consent,
     CredentialField,
     CredentialsRefused,
+    Grant,
+    HandOff,
     Identity,
     Limits,
     Media,
+    OwnScheduler,
     Payload,
     PlatformError,
     Publication,
     Rejected,
+    Scheduled,
     TemporarilyUnavailable,
 )
+from socialstrike.platforms.consent import scopes_told
 from socialstrike.platforms.http import (
     LONGEST_WAIT,
     Answer,
@@ -47,10 +55,11 @@ from socialstrike.platforms.http import (
     read_media,
     url_told,
 )
-from socialstrike.platforms.mastodon_text import URL_LENGTH, alike, comparable, length, shown
+from socialstrike.platforms.mastodon_text import URL_LENGTH, alike, length, same, shown
 
 if TYPE_CHECKING:
     from mastodon import Mastodon as Client
+    from requests import Response
 
 #: The oldest server whose calls are made; named so that the library does not ask for it each time.
 _SPOKEN = "4.0.0"
@@ -71,7 +80,7 @@ _ACCOUNT_TROUBLE = re.compile(
 _NOT_READY = re.compile(r"not finished processing|en cours de traitement", re.IGNORECASE)
 
 
-class Mastodon(HttpPlatform):
+class Mastodon(HttpPlatform, OwnScheduler):
     """One Mastodon account: its instance and an access token for it."""
 
     name: ClassVar[str] = "mastodon"
@@ -93,7 +102,13 @@ class Mastodon(HttpPlatform):
             "visibility", "Visibility (public, unlisted, private)", secret=False, required=False
         ),
         CredentialField("language", "Language (such as fr)", secret=False, required=False),
+        CredentialField(
+            "scopes", "What the token allows", secret=False, required=False, asked=False
+        ),
     )
+    app_fields: ClassVar[Sequence[CredentialField]] = credential_fields[:1]
+
+    hand_off: ClassVar[HandOff | None] = HandOff(timedelta(minutes=5), per_day=25, in_all=300)
 
     def __init__(self, access: Access, *, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
         import mastodon  # noqa: PLC0415  # 150 ms that whoever only asks for limits should not pay
@@ -102,23 +117,22 @@ class Mastodon(HttpPlatform):
 
         self.access, self.exchange = access, Exchange()
         try:
-            instance = _checked(access.credentials, allow_local=access.allow_local)
+            instance = self._instance = _checked(access.credentials, allow_local=access.allow_local)
         except InvalidInput as error:
             raise CredentialsRefused(str(error)) from None
-        session = transport.session(
+        session = partial(
+            transport.session,
             access,
             hosts=(instance,),
             secrets=self.secrets(access),
             timeout=timeout,
             exchange=self.exchange,
         )
-        # The library would warn on standard error of what only its authors can mend.
-        session.hooks["response"].append(
-            lambda answer, **_: answer.headers.pop("deprecation", None)
-        )
+        self._session, blind = session(), session()
+        blind.hooks["response"].append(_only_status)
         self._client: Client = mastodon.Mastodon(
             api_base_url=instance,
-            session=session,
+            session=blind,
             ratelimit_method="throw",
             request_timeout=sum(timeout),
             mastodon_version=_SPOKEN,
@@ -153,6 +167,19 @@ class Mastodon(HttpPlatform):
         _checked(given, allow_local=True)  # whether it may be local is the account's matter
         return super().missing_fields(given)
 
+    @classmethod
+    def ask(cls, access: Access, redirect: str, state: str, *, pasted: bool) -> Consent | None:
+        """On the instance's own page; this program is registered there first. See Platform."""
+        return cls(access)._asked(redirect, state, pasted=pasted)
+
+    @classmethod
+    def redeem(
+        cls, access: Access, consent: Consent | None, answer: Mapping[str, str]
+    ) -> list[Grant]:
+        """A token, for the code; see Platform."""
+        assert consent is not None  # Mastodon never goes without
+        return [Grant(cls(access)._redeemed(consent, answer))]
+
     @guarded("check")
     def check(self) -> Identity:
         """Ask the instance whose token this is, and what it takes; see Platform."""
@@ -160,7 +187,16 @@ class Mastodon(HttpPlatform):
         if answer and not me and "html" in answer.headers.get("content-type", ""):
             raise self._nobody(answer)  # a site of another kind, which has a page for everything
         name, url = name_told(me["username"]), url_told(me.get("url"))
-        return Identity(identifier(me["id"]), name, url, told=self._told())
+        scopes = scopes_told(self.access.credentials.get("scopes"))
+        return Identity(
+            identifier(me["id"]),
+            name,
+            url,
+            scopes=scopes,
+            missing=mastodon_consent.missing(scopes),
+            remaining=answer.remaining() if answer else None,
+            told=self._told(),
+        )
 
     @guarded("upload")
     def upload(self, media: Media) -> str:
@@ -190,15 +226,7 @@ class Mastodon(HttpPlatform):
 
         Mastodon keeps the key for an hour, so a repeat that this house decides on is safe.
         """
-        chosen = self.access.credentials
-        answer = self._ask(
-            self._client.status_post,
-            self.compose(payload.text, payload.link),
-            media_ids=list(media_ids) or None,
-            visibility=chosen.get("visibility") or None,
-            language=chosen.get("language") or None,
-            idempotency_key=payload.key,
-        )
+        answer = self._send(payload, media_ids)
         used_up = answer.headers.get("x-ratelimit-remaining", "").strip() == "0"
         until = _reset_at(answer) if used_up else None
         return replace(_publication(answer.json()), throttled_until=until)
@@ -208,15 +236,63 @@ class Mastodon(HttpPlatform):
         self, payload: Payload, since: datetime, known: Collection[str] = ()
     ) -> Publication | None:
         """Look through the account's own posts, as shown or as written; see Platform."""
+        return next(self._same(payload, since, known), None)
+
+    @guarded("publish")
+    def hand_over(
+        self, payload: Payload, media_ids: Sequence[str], at: datetime
+    ) -> Scheduled | Publication:
+        """Give the post to the instance's scheduler; see OwnScheduler.
+
+        A time that has passed by its clock is published at once, and what is answered tells.
+        """
+        made = self._send(payload, media_ids, at).json()
+        return _publication(made) if made.get("scheduled_at") is None else _scheduled(made)
+
+    @guarded("find")
+    def handed(self, scheduled_id: str) -> Scheduled | Publication | None:
+        """Ask for the copy, which is gone when the post is out; see OwnScheduler."""
+        answer = self._unless_gone(self._client.scheduled_status, scheduled_id)
+        if answer is None:
+            return None
+        copy = _scheduled(answer.json())
+        if copy.remote_id != scheduled_id:
+            raise TypeError("the answer is about something else")
+        return copy
+
+    @guarded("find")
+    def find_scheduled(
+        self, payload: Payload, at: datetime, known: Collection[str] = ()
+    ) -> Scheduled | None:
+        """Look through all that the account has scheduled; see OwnScheduler."""
         wanted, others = self.compose(payload.text, payload.link), set(map(str, known))
-        me = self._me()
-        begin = self.exchange.by_their_clock(since)
-        for post in self._posts(identifier(me["id"]), int(me["statuses_count"]), begin):
-            mine = moment_told(post["created_at"]) >= begin
-            mine = mine and identifier(post["id"]) not in others
-            if mine and not post.get("reblog") and self._is(post, wanted):
-                return _publication(post)
+        for post in self._waiting():
+            copy = _scheduled(post)
+            mine = copy.remote_id not in others and same(_text_of(post), wanted)
+            if mine and abs(copy.at - at) < timedelta(seconds=2):
+                return copy
         return None
+
+    @guarded("find")
+    def find_published(
+        self,
+        payload: Payload,
+        since: datetime,
+        until: datetime | None,
+        known: Collection[str] = (),
+    ) -> Publication | None:
+        """Look through the account's own posts; see OwnScheduler."""
+        found = [
+            post
+            for post in self._same(payload, since, known)
+            if post.at and (until is None or post.at < until)
+        ]
+        return found[-1] if found else None
+
+    @guarded("retract")
+    def take_back(self, scheduled_id: str) -> bool:
+        """Delete a copy; one that is gone may have been published; see OwnScheduler."""
+        return self._unless_gone(self._client.scheduled_status_delete, scheduled_id) is not None
 
     @guarded("retract")
     def retract(self, remote_id: str) -> None:
@@ -260,6 +336,75 @@ class Mastodon(HttpPlatform):
         inner = error.__context__
         wrapped = not isinstance(error, PlatformError) and isinstance(inner, PlatformError)
         return super().trouble(operation, inner if wrapped else error)  # type: ignore[arg-type]  # just checked
+
+    def _send(
+        self, payload: Payload, media_ids: Sequence[str], at: datetime | None = None
+    ) -> Answer:
+        chosen = self.access.credentials
+        return self._ask(
+            self._client.status_post,
+            self.compose(payload.text, payload.link),
+            media_ids=list(media_ids) or None,
+            visibility=chosen.get("visibility") or None,
+            language=chosen.get("language") or None,
+            idempotency_key=payload.key,
+            scheduled_at=at,
+        )
+
+    def _unless_gone(self, call: Callable[..., object], scheduled_id: str) -> Answer | None:
+        """The answer to a call about a copy; None where there is no such copy any more."""
+        try:
+            return self._ask(call, scheduled_id)
+        except Exception:
+            if self.exchange.answer is None or self.exchange.answer.status != 404:
+                raise
+        # An address that is no Mastodon any more says 404 to everything.
+        self._me()
+        return None
+
+    def _waiting(self) -> Iterator[Mapping[str, Any]]:
+        """Every copy that waits, a page of forty at a time."""
+        oldest = None
+        for _ in range(_PAGES):
+            answer = self._ask(self._client.scheduled_statuses, max_id=oldest, limit=40)
+            page = page_told(json.loads(answer.body))
+            if not page:
+                return
+            yield from page
+            oldest = identifier(page[-1]["id"])
+        raise TemporarilyUnavailable(
+            f"what account '{self.access.account}' has scheduled on Mastodon is too much to look"
+            " through; look there, then run: socialstrike posts resolve"
+        )
+
+    def _same(
+        self, payload: Payload, since: datetime, known: Collection[str]
+    ) -> Iterator[Publication]:
+        """The account's posts since then with the same words, newest first."""
+        wanted, others = self.compose(payload.text, payload.link), set(map(str, known))
+        me = self._me()
+        begin = self.exchange.by_their_clock(since)
+        for post in self._posts(identifier(me["id"]), _count(me["statuses_count"]), begin):
+            mine = moment_told(post["created_at"]) >= begin
+            mine = mine and identifier(post["id"]) not in others
+            if mine and not post.get("reblog") and self._is(post, wanted):
+                yield _publication(post)
+
+    @guarded("check")
+    def _asked(self, redirect: str, state: str, *, pasted: bool) -> Consent:
+        try:
+            return mastodon_consent.ask(
+                self._session, self.access, self._instance, redirect, state, pasted=pasted
+            )
+        except Exception:
+            told = self.exchange.answer
+            if told is None or not (told.status in {404, 410} or 200 <= told.status < 300):
+                raise
+        raise self._nobody(told)
+
+    @guarded("check")
+    def _redeemed(self, consent: Consent, answer: Mapping[str, str]) -> dict[str, str]:
+        return mastodon_consent.redeem(self._session, self.access, self._instance, consent, answer)
 
     def _me(self) -> dict[str, Any]:
         """The account itself. Raises CredentialsRefused where no Mastodon answers."""
@@ -314,8 +459,8 @@ class Mastodon(HttpPlatform):
 
     def _is(self, post: Mapping[str, Any], text: str) -> bool:
         """Whether a post says ``text``: as it is shown, else as the server says it was written."""
-        wanted, seen = comparable(text), shown(post["content"])
-        if comparable(seen) == wanted:
+        seen = shown(post["content"])
+        if same(seen, text):
             return True
         if not alike(text, seen):
             return False  # another post, not worth a request
@@ -325,7 +470,7 @@ class Mastodon(HttpPlatform):
             if self.exchange.answer is None or self.exchange.answer.status not in {404, 405, 501}:
                 raise
             return False  # a server that shows but does not tell; what it shows is another text
-        return comparable(said) == wanted
+        return same(said, text)
 
     def _ask(self, call: Callable[..., object], *args: Any, **options: Any) -> Answer:
         """The answer to one call of the library: a success, whatever the library makes of it."""
@@ -338,6 +483,16 @@ class Mastodon(HttpPlatform):
         if self.exchange.answer is None:
             raise TypeError("there is no answer")
         return self.exchange.answer
+
+
+def _only_status(answer: Response, **_settings: object) -> None:
+    """Leave the library nothing to guess from but the status; the rest is read from the exchange.
+
+    Its guesses at types take minutes where a large answer means harm, and it warns on standard
+    error of what only its authors can mend.
+    """
+    answer.headers.clear()
+    answer.raw = io.BytesIO(b"{}")
 
 
 def _checked(given: Mapping[str, str], *, allow_local: bool) -> str:
@@ -355,6 +510,13 @@ def _number(value: object, least: int, most: int, usual: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         return usual
     return min(value, most)
+
+
+def _count(value: object) -> int:
+    """How many posts an account has. Raises TypeError for what is no number of them."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError("the number of posts is none")
+    return value
 
 
 def _limits_in(instance: Mapping[str, Any]) -> dict[str, Any]:
@@ -401,3 +563,15 @@ def _reset_at(answer: Answer) -> datetime | None:
 def _publication(post: Mapping[str, Any]) -> Publication:
     at = moment_told(post["created_at"])
     return Publication(identifier(post["id"]), url_told(post.get("url")), at)
+
+
+def _scheduled(post: Mapping[str, Any]) -> Scheduled:
+    return Scheduled(identifier(post["id"]), moment_told(post["scheduled_at"]))
+
+
+def _text_of(scheduled: Mapping[str, Any]) -> str:
+    """What a waiting copy says. Raises TypeError or KeyError where that is nothing."""
+    text = scheduled["params"]["text"]
+    if not isinstance(text, str):
+        raise TypeError("the text is none")
+    return text

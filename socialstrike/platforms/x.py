@@ -6,7 +6,6 @@ tweepy and requests are imported on use: the limits alone must cost nothing.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,24 +13,33 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from socialstrike.content import urls, x_length
+from socialstrike.exceptions import InvalidInput
+from socialstrike.platforms import x_consent
 from socialstrike.platforms.base import (
     Access,
     Budget,
+    Consent,
     CredentialField,
     CredentialsRefused,
+    Grant,
     Identity,
     Limits,
     Media,
     OutcomeUnknown,
     Payload,
+    PlatformError,
     Publication,
+    RateLimited,
+    Swap,
     TemporarilyUnavailable,
 )
+from socialstrike.platforms.consent import scopes_told
 from socialstrike.platforms.http import (
     Answer,
     Diagnosis,
     Exchange,
     HttpPlatform,
+    Operation,
     by_status,
     guarded,
     identifier,
@@ -41,22 +49,20 @@ from socialstrike.platforms.http import (
     read_media,
     url_told,
 )
+from socialstrike.platforms.x_text import comparable, written_out
 
 if TYPE_CHECKING:
     from tweepy import Client
 
-_API = "https://api.x.com"
 _OAUTH1 = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
 _OAUTH2 = ("client_id", "access_token", "refresh_token")
-_HOSTS = (_API, "https://api.twitter.com", "https://upload.twitter.com")
+_HOSTS = (x_consent.API, "https://api.twitter.com", "https://upload.twitter.com")
 
 _PRICE, _PRICE_WITH_LINK = Decimal("0.015"), Decimal("0.20")
 _PRICE_OF_DESCRIPTION = Decimal("0.005")
 
 #: Pages of a hundred posts that a look-up goes back through at most.
 _PAGES = 10
-#: Characters of a post with its links written out: X's longest posts hold 25,000.
-_LONGEST_TEXT = 200_000
 
 #: A 403 that speaks of these is about the account or the app; any other is about the post.
 _ACCOUNT_TROUBLE = re.compile(
@@ -87,6 +93,24 @@ class X(HttpPlatform):
         CredentialField("access_token_secret", "Access token secret", required=False),
         CredentialField("client_id", "OAuth 2.0 client ID", secret=False, required=False),
         CredentialField("refresh_token", "OAuth 2.0 refresh token", required=False),
+        CredentialField("client_secret", "OAuth 2.0 client secret", required=False, asked=False),
+        *(
+            CredentialField(name, label, secret=False, required=False, asked=False)
+            for name, label in (
+                ("scopes", "What the token allows"),
+                ("issued_at", "When the token was issued"),
+                ("ends_at", "When the token ends"),
+                ("renewing", "Which process renews it, until when"),
+            )
+        ),
+    )
+    app_fields: ClassVar[Sequence[CredentialField]] = (
+        CredentialField("consumer_key", "API key, to connect by PIN", required=False),
+        CredentialField("consumer_secret", "API key secret", required=False),
+        CredentialField(
+            "client_id", "OAuth 2.0 client ID, to connect without", secret=False, required=False
+        ),
+        CredentialField("client_secret", "OAuth 2.0 client secret", required=False),
     )
 
     # As X's documentation of November 2026 says; its pages do not all agree.
@@ -109,6 +133,7 @@ class X(HttpPlatform):
             )
         else:
             self._client = tweepy.Client(keys.get("access_token"), return_type=dict)
+        self._renewing = False
         self._client.user_agent = transport.USER_AGENT
         self._client.session = transport.session(
             access,
@@ -130,16 +155,47 @@ class X(HttpPlatform):
         wanted = _OAUTH2 if given.keys() & {"client_id", "refresh_token"} else _OAUTH1
         return [name for name in wanted if not given.get(name)]
 
+    @classmethod
+    def ask(cls, access: Access, redirect: str, state: str, *, pasted: bool) -> Consent | None:
+        """By PIN where an API key is given, else with OAuth 2.0; see Platform."""
+        del pasted  # X comes back only to an address that the app has registered
+        given = access.credentials
+        if given.get("consumer_key") and given.get("consumer_secret"):
+            return cls(access)._pin()
+        if given.get("consumer_key") or not given.get("client_id"):
+            raise InvalidInput(
+                "X needs either the API key and its secret (to connect by PIN) or the OAuth 2.0 "
+                "client ID of your app; give one of the two"
+            )
+        return x_consent.ask_code(access, redirect, state)
+
+    @classmethod
+    def redeem(
+        cls, access: Access, consent: Consent | None, answer: Mapping[str, str]
+    ) -> list[Grant]:
+        """The keys for the PIN, or the tokens for the code; see Platform."""
+        assert consent is not None  # X never goes without
+        return [Grant(cls(access)._redeemed(consent, answer))]
+
     @guarded("check")
     def check(self) -> Identity:
         """Ask X whose credentials these are; see Platform."""
-        user = self._me()
+        user, told = self._me(), self.exchange.answer
         name = name_told(user["username"])
-        return Identity(identifier(user["id"]), name, url_told(f"https://x.com/{name}"))
+        scopes, missing = self._allowed(told.headers if told else {})
+        return Identity(
+            identifier(user["id"]),
+            name,
+            url_told(f"https://x.com/{name}"),
+            scopes=scopes,
+            missing=missing,
+            remaining=told.remaining() if told else None,
+        )
 
     @guarded("upload")
     def upload(self, media: Media) -> str:
         """Hand over one picture, then its description; see Platform."""
+        self._be_fresh()
         content = read_media(media, self.limits)
         answer = self._post(
             "/2/media/upload",
@@ -155,6 +211,7 @@ class X(HttpPlatform):
     @guarded("publish")
     def publish(self, payload: Payload, media_ids: Sequence[str]) -> Publication:
         """Send the post once; see Platform."""
+        self._be_fresh()
         answer = self._client.create_tweet(
             text=self.compose(payload.text, payload.link) or None,
             media_ids=list(media_ids) or None,
@@ -170,19 +227,20 @@ class X(HttpPlatform):
         self, payload: Payload, since: datetime, known: Collection[str] = ()
     ) -> Publication | None:
         """Look through the account's own posts, their short links written out; see Platform."""
-        wanted = _comparable(self.compose(payload.text, payload.link))
+        wanted = comparable(self.compose(payload.text, payload.link))
         user_id, others = identifier(self._me()["id"]), set(map(str, known))
         begin = self.exchange.by_their_clock(since)
         for post in self._posts(user_id, begin):
             made, remote_id = moment_told(post["created_at"]), identifier(post["id"])
             mine = made >= begin and remote_id not in others
-            if mine and _comparable(_written_out(post, remote_id)) == wanted:
+            if mine and comparable(written_out(post, remote_id)) == wanted:
                 return _publication(remote_id, made)
         return None
 
     @guarded("retract")
     def retract(self, remote_id: str) -> None:
         """Delete a post; one that is gone already counts as deleted."""
+        self._be_fresh()
         try:
             answer = self._client.delete_tweet(remote_id, user_auth=self._oauth1)
             done = answer["data"]["deleted"] is True
@@ -199,6 +257,7 @@ class X(HttpPlatform):
         errors = problem.get("errors")
         first = errors[0] if isinstance(errors, list) and errors else {}
         told = (
+            problem.get("error_description"),
             problem.get("detail"),
             first.get("message") if isinstance(first, dict) else first,
             problem.get("title"),
@@ -219,7 +278,91 @@ class X(HttpPlatform):
             kind = CredentialsRefused
         return Diagnosis(kind, words, remedy)
 
+    def trouble(self, operation: Operation, error: Exception) -> PlatformError:
+        """As elsewhere; but a token that ended early is renewed, once, before a person is asked."""
+        found, told = super().trouble(operation, error), self.exchange.answer
+        refused = isinstance(found, CredentialsRefused) and told is not None and told.status == 401
+        mine = isinstance(error, PlatformError) or self._renewing or not self._renewable
+        return self._second_thoughts(found) if refused and not mine else found
+
+    @property
+    def _renewable(self) -> bool:
+        given = self.access.credentials
+        return not self._oauth1 and bool(self.access.renewed and given.get("refresh_token"))
+
+    def _be_fresh(self) -> None:
+        """Renew the token where its end is near. Raises what ``check`` raises."""
+        keys = self.access.credentials
+        if not self._renewable or not x_consent.due(keys):
+            return
+        trouble = self._renewed()
+        # As long as the token holds, a renewal that surely did not happen can wait.
+        harmless = isinstance(trouble, RateLimited) or not self.exchange.sent
+        if trouble and not (harmless and x_consent.valid(keys)):
+            raise trouble
+        self.exchange.begin()
+
+    def _renewed(self) -> PlatformError | None:
+        """Renew the token; what went wrong, if anything did."""
+        self._renewing = True
+        self.exchange.begin()
+        try:
+            keys = x_consent.renew(self._client.session, self.access)
+        except Exception as error:  # noqa: BLE001  # sorted like all that a library may raise
+            told = self.exchange.answer
+            if told and told.status in {400, 401} and not isinstance(error, PlatformError):
+                return x_consent.connect_again(self.access.account)
+            return self.trouble("check", error)
+        finally:
+            self._renewing = False
+        self.access = replace(self.access, credentials=keys)
+        self._client.bearer_token = keys["access_token"]
+        return None
+
+    def _second_thoughts(self, refused: PlatformError) -> PlatformError:
+        """What a 401 means where the token can be renewed: another process may just have done so.
+
+        A 401 proves that nothing was done, even for a post.
+        """
+        keys, account = self.access.credentials, self.access.account
+        assert self.access.renewed is not None  # whoever calls this looked
+        try:
+            same = {name: keys.get(name, "") for name in ("access_token", "renewing")}
+            self.access.renewed(Swap({}, given=same))
+        except PlatformError as error:
+            return error
+        if x_consent.young(keys):
+            return refused
+        return self._renewed() or TemporarilyUnavailable(
+            f"X had ended the token of account '{account}'; it was renewed, and it is tried again "
+            "by itself"
+        )
+
+    @guarded("check")
+    def _pin(self) -> Consent:
+        return x_consent.ask_pin(self._client.session, self.access)
+
+    @guarded("check")
+    def _redeemed(self, consent: Consent, answer: Mapping[str, str]) -> dict[str, str]:
+        redeem = x_consent.redeem_pin if self._oauth1 else x_consent.redeem_code
+        return redeem(self._client.session, self.access, consent, answer)
+
+    def _allowed(
+        self, headers: Mapping[str, str]
+    ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+        """What the credentials allow, as far as X says, and what posting needs beside that."""
+        if not self._oauth1:
+            scopes = scopes_told(self.access.credentials.get("scopes"))
+            missing = set(x_consent.SCOPES) - set(scopes) if scopes else ()
+            return scopes, tuple(sorted(missing))
+        level = headers.get("x-access-level", "")
+        if not level.startswith("read"):
+            return None, ()
+        scopes = tuple(level.split("-"))
+        return scopes, () if "write" in scopes else ("write",)
+
     def _me(self) -> Mapping[str, Any]:
+        self._be_fresh()
         user: Mapping[str, Any] = self._client.get_me(user_auth=self._oauth1)["data"]
         return user
 
@@ -262,7 +405,9 @@ class X(HttpPlatform):
             ).apply_auth()
         else:
             headers["Authorization"] = f"Bearer {keys.get('access_token')}"
-        answer = self._client.session.post(_API + path, auth=auth, headers=headers, **content)
+        answer = self._client.session.post(
+            x_consent.API + path, auth=auth, headers=headers, **content
+        )
         answer.raise_for_status()
         return answer.json()
 
@@ -273,30 +418,3 @@ def _id(answer: Mapping[str, Any]) -> str:
 
 def _publication(remote_id: str, made: datetime | None = None) -> Publication:
     return Publication(remote_id, f"https://x.com/i/web/status/{remote_id}", made)
-
-
-def _written_out(post: Mapping[str, Any], remote_id: str) -> str:
-    """A post's text with its short links replaced by what they stand for.
-
-    The link that X appends for pictures stands for nothing that was written. Raises ValueError
-    where what the links stand for is longer than any post.
-    """
-    text: str = post["text"]
-    own_media = re.compile(
-        rf"https://(?:x|twitter)\.com/\w{{1,50}}/status/{re.escape(remote_id)}/(?:photo|video)/\d+"
-    )
-    for link in (post.get("entities") or {}).get("urls") or ():
-        short: str = link["url"]
-        meant: str = link.get("expanded_url", short)
-        # An empty link would be found between all letters, and links in links would multiply.
-        if not short or len(text) + text.count(short) * len(meant) > _LONGEST_TEXT:
-            raise ValueError("the links stand for more than any post holds")
-        text = text.replace(short, "" if own_media.fullmatch(meant) else meant)
-    # X escapes these three and no others.
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def _comparable(text: str) -> str:
-    """``text`` without what X may change by itself: spaces, a link's scheme and last slash."""
-    words = unicodedata.normalize("NFC", text).split()
-    return " ".join(re.sub(r"^https?://|/$", "", word) for word in words)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from socialstrike.audit.chain import commitment
 from socialstrike.exceptions import IllegalTransition
 from socialstrike.lifecycle import Event, State
+from socialstrike.queue import gate
 from socialstrike.queue.job import Job, content, move
 
 
@@ -40,9 +41,13 @@ def change(session: Session, wanted: Sequence[Change], *, now: datetime, actor: 
             f"{job.delivery} ({'tried before' if job.state == State.SCHEDULED else job.state})"
             for job in begun
         )
+        copies = [str(job.delivery) for job in begun if job.state == State.HANDED_OFF]
+        remedy = "Cancel it and queue it anew"
+        if copies:
+            remedy = f"Take it back first: socialstrike posts take-back {' '.join(copies)}"
         raise IllegalTransition(
-            f"cannot be changed: {names}; only what is scheduled and was never tried can. Cancel it"
-            " and queue it anew. Nothing was changed"
+            f"cannot be changed: {names}; only what is scheduled and was never tried can."
+            f" {remedy}. Nothing was changed"
         )
     done = sum(_change(session, each, now, actor) for each in wanted)
     if done != len(wanted):
@@ -58,7 +63,7 @@ def _change(session: Session, wanted: Change, now: datetime, actor: str) -> bool
     salt = secrets.token_hex(16)
     said = content(job.platform, job.account, wanted.text, job.link, job.media)
     digest = commitment(salt, said)
-    return move(
+    done = move(
         session,
         job,
         Event.CHANGE,
@@ -72,6 +77,8 @@ def _change(session: Session, wanted: Change, now: datetime, actor: str) -> bool
             "next_at": wanted.due_at,
             "late_after": wanted.late_after,
             "local_time": wanted.local_time,
+            # At another time the platform may take it sooner.
+            "hand_off_at": job.hand_off_at and now,
             # Of two changes at once the second finds another fence, and changes nothing.
             "fence": job.fence + 1,
         },
@@ -81,3 +88,6 @@ def _change(session: Session, wanted: Change, now: datetime, actor: str) -> bool
         content_before=job.content_hash,
         due_before=job.due_at,
     )
+    if done:
+        gate.void(session, job, now=now, actor=actor, reason="it was changed")
+    return done

@@ -8,13 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from socialstrike import audit, lifecycle
 from socialstrike.db.models import Account, Attempt, Delivery, Home
 from socialstrike.db.session import affected
 from socialstrike.lifecycle import Event, State
+from socialstrike.queue import gate
 from socialstrike.queue.job import Job, load, move
+
+#: What a platform is asked about.
+_LOOKED_UP = (State.UNCERTAIN, State.HANDED_OFF)
 
 
 class Stale(Exception):  # noqa: N818  (not an error: someone decided otherwise in time)
@@ -47,6 +51,8 @@ def lapse(session: Session, *, now: datetime, actor: str, most: int = 500) -> in
         .order_by(Delivery.late_after)
         .limit(most)
     ).all()
+    lacking = gate.unapproved(session, late)
+    errors = {delivery: f"it was not approved in time: {why}" for delivery, why in lacking.items()}
     return sum(
         move(
             session,
@@ -54,6 +60,8 @@ def lapse(session: Session, *, now: datetime, actor: str, most: int = 500) -> in
             Event.LAPSE,
             now=now,
             actor=actor,
+            changes={"error": errors[job.delivery]} if job.delivery in errors else None,
+            error=errors.get(job.delivery),
             late_after=job.late_after,
             lateness_ms=_ms(now - job.due_at),
         )
@@ -64,8 +72,8 @@ def lapse(session: Session, *, now: datetime, actor: str, most: int = 500) -> in
 def claim(session: Session, *, now: datetime, owner: str, lease: float, most: int) -> list[Job]:
     """Take up to ``most`` due deliveries, at most one per account, the longest due first.
 
-    Every gate is in the statement: due, not too late, account not paused nor throttled, nothing
-    of the account in flight, no emergency stop. ``lease`` is in seconds.
+    Every gate is in the statement: due, not too late, approved, account not paused nor throttled,
+    nothing of the account in flight, no emergency stop. ``lease`` is in seconds.
     """
     if most < 1 or _is_stopped(session):
         return []
@@ -75,6 +83,7 @@ def claim(session: Session, *, now: datetime, owner: str, lease: float, most: in
         Delivery.state == State.SCHEDULED,
         Delivery.next_at <= now,
         Delivery.late_after >= now,
+        gate.approved(),
     )
     # Index probes per account, so the cost does not grow with the queue behind it.
     first = waiting.order_by(Delivery.next_at, Delivery.id).limit(1).correlate(Account)
@@ -84,7 +93,7 @@ def claim(session: Session, *, now: datetime, owner: str, lease: float, most: in
         select(earliest)
         .select_from(Account)
         .where(
-            *_may_post(now),
+            *may_post(now),
             earliest.is_not(None),
             ~select(busy.id)
             .where(busy.account_id == Account.id, busy.state == State.PUBLISHING)
@@ -114,7 +123,12 @@ def begin(session: Session, job: Job, *, now: datetime, owner: str) -> Begun:
     if session.scalar(select(Home.stopped_at).with_for_update(read=True)) is not None:
         raise Stale("the emergency stop is pulled")
     row = session.execute(
-        select(Delivery.attempts, Delivery.lease_until, Account.paused_at)
+        select(
+            Delivery.attempts,
+            Delivery.lease_until,
+            Account.paused_at,
+            gate.approved().label("approved"),
+        )
         .join(Account, Account.id == Delivery.account_id)
         .where(
             Delivery.id == job.delivery,
@@ -129,6 +143,8 @@ def begin(session: Session, job: Job, *, now: datetime, owner: str) -> Begun:
         raise Stale("its lease has ended: this process was held up for too long")
     if row.paused_at is not None:
         raise Stale("its account is paused")
+    if not row.approved:
+        raise Stale("its quorum does not approve it any more")
     if now > job.late_after:
         raise Stale("it is past its lateness limit")
     number = row.attempts + 1
@@ -156,7 +172,9 @@ def begin(session: Session, job: Job, *, now: datetime, owner: str) -> Begun:
 def claim_doubts(
     session: Session, *, now: datetime, every: float, most: int, busy: Collection[int] = ()
 ) -> list[Job]:
-    """Uncertain deliveries whose look-up is due, one per account; ``every`` seconds to the next.
+    """What has to be looked up now, one per account; ``every`` seconds to the next look.
+
+    That is what is uncertain, and what a platform's own scheduler should have published by now.
 
     A paused account's doubts wait as its posts do: its credentials may not even be able to look.
     """
@@ -165,7 +183,7 @@ def claim_doubts(
     rows = session.execute(
         select(func.min(Delivery.id), Delivery.account_id)
         .join(Account, Account.id == Delivery.account_id)
-        .where(Delivery.state == State.UNCERTAIN, Delivery.next_at <= now, *_may_post(now))
+        .where(Delivery.state.in_(_LOOKED_UP), Delivery.next_at <= now, *may_post(now))
         .group_by(Delivery.account_id)
         .order_by(func.min(Delivery.next_at))
         .limit(most + len(busy))
@@ -174,12 +192,12 @@ def claim_doubts(
     # Of several schedulers that read the same, the first to write has it.
     mine = session.scalars(
         update(Delivery)
-        .where(Delivery.id.in_(ids), Delivery.state == State.UNCERTAIN, Delivery.next_at <= now)
+        .where(Delivery.id.in_(ids), Delivery.state.in_(_LOOKED_UP), Delivery.next_at <= now)
         .values(next_at=now + timedelta(seconds=every))
         .returning(Delivery.id)
         .execution_options(synchronize_session=False)
     ).all()
-    return load(session, mine, State.UNCERTAIN)
+    return [job for job in load(session, mine) if job.state in _LOOKED_UP]
 
 
 def orphans(session: Session, *, mine: Collection[int], others: Collection[str]) -> list[int]:
@@ -232,7 +250,8 @@ def recover(
             )
         ).scalar_one_or_none()
         if ticket is None:
-            free = {"next_at": now, "claimed_by": None, "lease_until": None}
+            # One that was being handed off is not due yet.
+            free = {"next_at": max(now, job.due_at), "claimed_by": None, "lease_until": None}
             back += move(session, job, Event.RELEASE, now=now, actor=actor, changes=free)
             continue
         ticket.ended_at, ticket.outcome = now, "unknown"
@@ -284,16 +303,28 @@ def next_look(session: Session, *, busy: Collection[int] = ()) -> Next:
     )
     if _is_stopped(session):
         return Next(None, lapse_at, stopped=True)
-    moments = [_next_of(session, state, busy) for state in (State.SCHEDULED, State.UNCERTAIN)]
+    moments = [_next_of(session, state, busy) for state in (State.SCHEDULED, *_LOOKED_UP)]
+    moments.append(_next_of(session, State.SCHEDULED, busy, Delivery.hand_off_at))
     work_at = min((moment for moment in moments if moment is not None), default=None)
     return Next(work_at, lapse_at)
 
 
-def _next_of(session: Session, state: State, busy: Collection[int]) -> datetime | None:
+def _next_of(
+    session: Session,
+    state: State,
+    busy: Collection[int],
+    column: InstrumentedAttribute[Any] = Delivery.next_at,
+) -> datetime | None:
     """The earliest look at a delivery in ``state``: one index probe per account that may post."""
     earliest = (
-        select(func.min(Delivery.next_at))
-        .where(Delivery.account_id == Account.id, Delivery.state == state)
+        select(func.min(column))
+        .where(
+            Delivery.account_id == Account.id,
+            Delivery.state == state,
+            column.is_not(None),
+            # What waits for people would otherwise be looked at without end.
+            *([gate.approved()] if state is State.SCHEDULED else []),
+        )
         .correlate(Account)
         .scalar_subquery()
     )
@@ -307,7 +338,8 @@ def _next_of(session: Session, state: State, busy: Collection[int]) -> datetime 
     return moment
 
 
-def _may_post(now: datetime) -> tuple[ColumnElement[bool], ...]:
+def may_post(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Of an account: it is neither paused nor throttled."""
     return (
         Account.paused_at.is_(None),
         or_(Account.throttled_until.is_(None), Account.throttled_until <= now),

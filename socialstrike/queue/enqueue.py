@@ -17,6 +17,7 @@ from socialstrike.db.models import Account, Campaign, Delivery, Post
 from socialstrike.drafts import Draft, DraftDelivery
 from socialstrike.exceptions import NotFound
 from socialstrike.lifecycle import State
+from socialstrike.queue.close import refuse_closed
 from socialstrike.queue.job import content
 
 
@@ -52,7 +53,8 @@ def enqueue(
     """Store the drafts and their deliveries; what is stored already is left as it is.
 
     The pictures must have been kept before (media.keep). A post is the same when its key is;
-    a delivery when its post, account and occurrence are.
+    a delivery when its post, account and occurrence are. Raises InvalidInput for anything new to a
+    campaign that is closed.
     """
     accounts = {name: row for row, name in session.execute(select(Account.id, Account.name))}
     posts = known_posts = known = 0
@@ -80,6 +82,8 @@ def enqueue(
             if (account, wanted.occurrence) in taken:
                 known += 1
                 continue
+            if not ids:
+                refuse_closed(session, [campaign])
             row = _delivery(post, account, wanted, now)
             session.add(row)
             session.flush()

@@ -41,11 +41,25 @@ class Job:
     fence: int
     started_at: datetime | None
     state: State
+    hand_off_at: datetime | None = None
+    handed_at: datetime | None = None
+    scheduled_id: str | None = None
+    take_back: str | None = None
+    take_backs: int = 0
 
     @property
     def key(self) -> str:
         """The idempotency key: of the delivery, the same for every attempt at it."""
         return self.content_hash[:32]
+
+    @property
+    def copy_key(self) -> str:
+        """The idempotency key of a copy for the platform's own scheduler.
+
+        Another one than the post's: for an hour a platform may answer a key with what it made
+        for it first, though that was deleted since.
+        """
+        return f"{self.key}-{self.take_backs}"
 
     def intact(self) -> bool:
         """Whether what is stored is still what was queued; disks do change bits."""
@@ -124,6 +138,11 @@ def _job(row: Delivery, post: Post, account: str, platform: str, campaign: str |
         fence=row.fence,
         started_at=row.started_at,
         state=State(row.state),
+        hand_off_at=row.hand_off_at,
+        handed_at=row.handed_at,
+        scheduled_id=row.scheduled_id,
+        take_back=row.take_back,
+        take_backs=row.take_backs,
     )
 
 

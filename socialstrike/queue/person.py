@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from socialstrike import audit
 from socialstrike.audit import chain
 from socialstrike.exceptions import IllegalTransition, NotFound
-from socialstrike.lifecycle import Event, origins
+from socialstrike.lifecycle import Event, State, origins
+from socialstrike.queue.close import refuse_closed_of
+from socialstrike.queue.copies import gone, honour
 from socialstrike.queue.job import Job, load, move
 
 
@@ -26,18 +28,26 @@ def select_ids(session: Session, ids: Sequence[int]) -> list[Job]:
 
 
 def cancel(session: Session, ids: Sequence[int], *, now: datetime, actor: str) -> int:
-    """Take deliveries out of the queue; all of them, or none with IllegalTransition."""
-    jobs = _all_in(session, ids, Event.CANCEL, "cancelled")
-    return sum(move(session, job, Event.CANCEL, now=now, actor=actor) for job in jobs)
+    """Take deliveries out of the queue; all of them, or none with IllegalTransition.
+
+    Those that are handed off are not counted: their copies have to be taken back first.
+    """
+    jobs = _all_in(session, ids, Event.CANCEL, "cancelled", Event.TAKE_BACK)
+    return sum(
+        move(session, job, Event.CANCEL, now=now, actor=actor)
+        for job in jobs
+        if job.state in origins(Event.CANCEL)
+    )
 
 
 def requeue(session: Session, ids: Sequence[int], *, now: datetime, actor: str) -> int:
     """Let deliveries that failed, were missed or cancelled go out now after all.
 
     Each gets its lateness limit again, counted from now; its due time stays, so that the log
-    tells how late it really was.
+    tells how late it really was. Raises InvalidInput where their campaign is closed.
     """
     jobs = _all_in(session, ids, Event.REQUEUE, "sent again")
+    refuse_closed_of(session, jobs)
     return sum(
         move(
             session,
@@ -72,8 +82,9 @@ def resolve(
     event = Event.FIND if verdict == "published" else Event.PROVE_ABSENT
     [job] = _all_in(session, [delivery], event, "resolved")
     if verdict == "absent":
-        changes = {"next_at": now, "error": None, "absences": 0, "lookups": 0}
+        changes = {**gone(session, job, now), "error": None, "absences": 0, "lookups": 0}
         move(session, job, event, now=now, actor=actor, changes=changes, resolved_by=actor)
+        honour(session, job, now=now, actor=actor)
         return
     at = job.started_at or now
     there: dict[str, Any] = {"remote_url": url, "published_at": at, "error": None}
@@ -104,12 +115,15 @@ def _limit(session: Session, job: Job) -> timedelta:
     return late_after - due_at
 
 
-def _all_in(session: Session, ids: Sequence[int], event: Event, what: str) -> list[Job]:
+def _all_in(
+    session: Session, ids: Sequence[int], event: Event, what: str, *or_: Event
+) -> list[Job]:
     jobs = select_ids(session, ids)
-    wrong = [job for job in jobs if job.state not in origins(event)]
+    may = frozenset[State]().union(*(origins(one) for one in (event, *or_)))
+    wrong = [job for job in jobs if job.state not in may]
     if wrong:
         names = ", ".join(f"{job.delivery} ({job.state})" for job in wrong)
-        allowed = " or ".join(sorted(origins(event)))
+        allowed = " or ".join(sorted(may))
         raise IllegalTransition(
             f"cannot be {what}: {names}; only what is {allowed} can. Nothing was changed"
         )

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from socialstrike import audit
-from socialstrike.db.models import Attempt, AuditEntry, Delivery, Scheduler
+from socialstrike import audit, platforms
+from socialstrike.db.models import Account, Attempt, AuditEntry, Delivery, Scheduler
 from socialstrike.db.session import affected
 from socialstrike.lifecycle import Event, State
 from socialstrike.queue.job import Job, load, move
@@ -28,7 +28,8 @@ def doubt_after_restore(
     """Doubt every delivery that may have gone out since the backup; return how many, of how many.
 
     ``look_at`` is when the platforms are asked: a request that left just before may still land.
-    What was never tried and is due later stays scheduled. Both times are aware.
+    What was never tried and is due later stays scheduled, unless it may have been handed off
+    since to its platform's own scheduler. Both times are aware.
     """
     last = session.execute(
         select(AuditEntry.at, AuditEntry.hash).order_by(AuditEntry.seq.desc()).limit(1)
@@ -45,7 +46,11 @@ def doubt_after_restore(
     session.execute(update(Scheduler).where(Scheduler.ended_at.is_(None)).values(ended_at=now))
     # The clock of the machine that made the backup may have been ahead of this one's.
     since = max(now, known_until)
-    undecided = Delivery.state.in_((State.SCHEDULED, State.PUBLISHING, State.UNCERTAIN))
+    undecided = Delivery.state.in_(
+        (State.SCHEDULED, State.PUBLISHING, State.UNCERTAIN, State.HANDED_OFF)
+    )
+    # Whether it was handed off since is known to the platform alone.
+    capable = [name for name in platforms.REGISTRY if _may_hold(name)]
     waiting = session.scalars(select(func.count()).select_from(Delivery).where(undecided)).one()
     doubted = session.scalars(
         select(Delivery.id).where(
@@ -54,6 +59,7 @@ def doubt_after_restore(
                 Delivery.state != State.SCHEDULED,
                 Delivery.attempts > 0,
                 Delivery.due_at <= since,
+                Delivery.account_id.in_(select(Account.id).where(Account.platform.in_(capable))),
             ),
         )
     ).all()
@@ -61,6 +67,11 @@ def doubt_after_restore(
         for job in load(session, doubted[begin : begin + _BATCH]):
             _doubt(session, job, known_until, look_at=look_at, now=now, actor=actor)
     return len(doubted), waiting
+
+
+def _may_hold(platform: str) -> bool:
+    """Whether the platform has a scheduler of its own that takes our posts."""
+    return platforms.get(platform).hand_off is not None
 
 
 def _doubt(
@@ -76,6 +87,7 @@ def _doubt(
     changes: dict[str, Any] = {
         "started_at": min(job.started_at or known_until, known_until, job.due_at),
         "next_at": look_at,
+        "handed_at": job.handed_at or (known_until if _may_hold(job.platform) else None),
         "absences": 0,
         "lookups": 0,
         "claimed_by": None,

@@ -16,8 +16,9 @@ from socialstrike import audit
 from socialstrike.content import printable
 from socialstrike.db.models import Account, Attempt, Delivery
 from socialstrike.db.session import affected
-from socialstrike.lifecycle import Event
+from socialstrike.lifecycle import Event, State
 from socialstrike.platforms.base import Publication
+from socialstrike.queue.copies import gone, honour
 from socialstrike.queue.job import Job, move
 
 #: A machine sends a delivery again after a doubt only once; what is in doubt twice is a person's.
@@ -42,10 +43,10 @@ def accepted(
     that its next post is not refused.
     """
     if pace_until is not None:
-        _throttle(session, job, pace_until)
+        throttle(session, job, pace_until)
     until = publication.throttled_until
     if until is not None and until > max(now, pace_until or now):
-        _throttle(session, job, until)
+        throttle(session, job, until)
         why = "the platform says that nothing remains of what it allows for now"
         audit.append(
             session,
@@ -57,7 +58,7 @@ def accepted(
             until=until,
             reason=why,
         )
-    return _end(
+    return end(
         session, job, number, "accepted", now=now, actor=actor, remote_id=publication.remote_id
     ) and (_published(session, job, Event.ACCEPT, publication, now=now, actor=actor))
 
@@ -74,10 +75,10 @@ def retried(
     actor: str,
 ) -> bool:
     """Surely not posted, worth another try at ``next_at``; a throttled account waits as a whole."""
-    if not _end(session, job, number, "not posted", now=now, actor=actor, error=error):
+    if not end(session, job, number, "not posted", now=now, actor=actor, error=error):
         return False
     if throttled_until is not None:
-        _throttle(session, job, throttled_until)
+        throttle(session, job, throttled_until)
     changes = {**_FREE, "next_at": next_at, "error": error}
     return move(
         session,
@@ -96,7 +97,7 @@ def refused(
     session: Session, job: Job, number: int | None, error: str, *, now: datetime, actor: str
 ) -> bool:
     """The platform refused the post for good."""
-    return _end(session, job, number, "refused", now=now, actor=actor, error=error) and move(
+    return end(session, job, number, "refused", now=now, actor=actor, error=error) and move(
         session,
         job,
         Event.REFUSE,
@@ -120,7 +121,7 @@ def doubted(
 ) -> bool:
     """The answer was lost: nobody knows, and the platform is asked at ``look_at``."""
     changes = {**_FREE, "next_at": look_at, "error": error, "absences": 0, "lookups": 0}
-    return _end(session, job, number, "unknown", now=now, actor=actor, error=error) and move(
+    return end(session, job, number, "unknown", now=now, actor=actor, error=error) and move(
         session,
         job,
         Event.DOUBT,
@@ -135,14 +136,16 @@ def doubted(
 def found(
     session: Session, job: Job, publication: Publication, *, now: datetime, actor: str
 ) -> bool:
-    """The platform has it after all."""
-    return _published(session, job, Event.FIND, publication, now=now, actor=actor)
+    """The platform has it: after all, or as it was told to."""
+    event = Event.GO_OUT if job.state is State.HANDED_OFF else Event.FIND
+    return _published(session, job, event, publication, now=now, actor=actor)
 
 
 def absent(session: Session, job: Job, *, next_at: datetime, now: datetime, actor: str) -> bool:
     """A complete look-up did not find it. The second one in a row proves it absent.
 
-    Proved absent it may be sent again, once; after a second doubt a person decides.
+    Proved absent it may be sent again, once; after a second doubt a person decides. So too where
+    the platform had it in its own scheduler by its own word: perhaps someone deleted it there.
     """
     if job.absences + 1 < MOST_DOUBTS:
         return _looked(session, job, next_at=next_at, absences=job.absences + 1)
@@ -159,11 +162,23 @@ def absent(session: Session, job: Job, *, next_at: datetime, now: datetime, acto
     if late is not None:
         why = f"not found there, but a late answer says that it was posted as {printable(late)}"
         return _park(session, job, why, now=now, actor=actor)
-    if len(doubts) >= MOST_DOUBTS:
+    if job.take_back is None and _was_held(session, job):
+        why = "the platform took it for its own scheduler, and it is neither there nor published"
+        return _park(session, job, why, now=now, actor=actor)
+    if job.take_back is None and len(doubts) >= MOST_DOUBTS:
         why = f"in doubt after {len(doubts)} attempts and not found there. Last: {doubts[-1]}"
         return _park(session, job, why, now=now, actor=actor)
-    changes = {**_FREE, "next_at": now, "absences": 0, "lookups": 0}
-    return move(session, job, Event.PROVE_ABSENT, now=now, actor=actor, changes=changes)
+    changes = {
+        **_FREE,
+        **gone(session, job, now),
+        # A hand-over that did not arrive is tried once more.
+        "hand_off_at": now if job.handed_at and doubts else job.hand_off_at,
+        "take_backs": job.take_backs + (job.take_back is not None),
+        "absences": 0,
+        "lookups": 0,
+    }
+    done = move(session, job, Event.PROVE_ABSENT, now=now, actor=actor, changes=changes)
+    return done and honour(session, job, now=now, actor=actor)
 
 
 def looked_in_vain(
@@ -186,7 +201,7 @@ def _published(
     session: Session, job: Job, event: Event, publication: Publication, *, now: datetime, actor: str
 ) -> bool:
     # A post that was found went out when the platform says, not when we found it.
-    at = publication.at if event is Event.FIND and publication.at else now
+    at = publication.at if event is not Event.ACCEPT and publication.at else now
     changes = {
         **_FREE,
         "remote_id": publication.remote_id,
@@ -209,7 +224,23 @@ def _published(
     )
 
 
-def _throttle(session: Session, job: Job, until: datetime) -> None:
+def _was_held(session: Session, job: Job) -> bool:
+    """Whether the platform's own scheduler had this copy, by its word or seen there.
+
+    Of earlier attempts that were handed off the copy is surely gone.
+    """
+    said = session.scalar(
+        select(Attempt.id).where(
+            Attempt.delivery_id == job.delivery,
+            Attempt.number == job.attempts,
+            Attempt.outcome == "handed off",
+        )
+    )
+    return job.scheduled_id is not None or said is not None
+
+
+def throttle(session: Session, job: Job, until: datetime) -> None:
+    """Let the account wait as a whole."""
     affected(
         session,
         update(Account).where(Account.id == job.account_id).values(throttled_until=until),
@@ -232,7 +263,7 @@ def _park(session: Session, job: Job, why: str, *, now: datetime, actor: str) ->
     return move(session, job, Event.PARK, now=now, actor=actor, changes={"error": why}, error=why)
 
 
-def _end(
+def end(
     session: Session,
     job: Job,
     number: int | None,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from socialstrike import audit
 from socialstrike.db.models import Delivery, Home
 from socialstrike.lifecycle import State
+from socialstrike.queue.copies import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,10 @@ def start(session: Session, *, now: datetime, actor: str) -> bool:
     if stopped(session) is None:
         return False
     session.execute(update(Home).values(stopped_at=None, stopped_by=None, stop_reason=None))
+    # Copies that the stop could not take back may go out after all.
+    session.execute(
+        update(Delivery).where(Delivery.take_back == Wanted.STOPPED).values(take_back=None)
+    )
     audit.append(session, now, "start", actor)
     return True
 

@@ -33,6 +33,7 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         ("DELETE", "/sandbox/faults/{number:int}", control.remove_fault),
         ("PUT", "/sandbox/seed", control.seed),
         ("PUT", "/sandbox/clock", control.move_clock),
+        ("PUT", "/sandbox/tokens", control.set_token_life),
         ("GET", "/sandbox/posts", control.list_posts),
         ("GET", "/sandbox/requests", control.list_requests),
         ("GET", "/sandbox/media/{number}", control.show_media),
@@ -117,6 +118,13 @@ class _Control:
             raise InvalidRequestError("'offset' must be seconds ahead of the machine's time")
         self._sandbox.offset = timedelta(seconds=seconds)
         return JSONResponse({"now": iso(self._sandbox.now())})
+
+    async def set_token_life(self, request: Request) -> Response:
+        seconds = (await _json_object(request)).get("seconds")
+        if not isinstance(seconds, int | float) or not 0 < seconds <= 10**7:
+            raise InvalidRequestError("'seconds' must say how long X's tokens last")
+        self._sandbox.token_life = seconds
+        return Response(status_code=204)
 
     async def list_posts(self, request: Request) -> Response:
         wanted = request.query_params

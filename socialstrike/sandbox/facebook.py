@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from socialstrike.sandbox import facebook_consent
 from socialstrike.sandbox.calls import Call, picture_type, route
 from socialstrike.sandbox.facebook_answers import (
     DIALECT,
@@ -36,6 +37,7 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
     """The addresses of the API, for any version."""
     root = "/v{version}"
     return [
+        *facebook_consent.routes(sandbox),
         route(sandbox, DIALECT, f"{root}/me", {"GET": me}),
         route(sandbox, DIALECT, f"{root}/{{id}}", {"GET": show, "DELETE": delete}),
         route(sandbox, DIALECT, f"{root}/{{id}}/feed", {"GET": feed, "POST": create}),

@@ -31,7 +31,7 @@ LOST_AFTER = frozenset({"error_after", "drop_after", "malformed", "no_id", "empt
 DELAYS = frozenset({"slow", "slow_before"})
 
 KINDS = REFUSALS | LOST_BEFORE | LOST_AFTER | DELAYS
-OPERATIONS = frozenset({"publish", "upload", "find", "check", "retract", "any"})
+OPERATIONS = frozenset({"publish", "upload", "find", "check", "retract", "connect", "renew", "any"})
 PLATFORMS = frozenset({"x", "facebook", "mastodon", "bluesky"})
 #: A fault that only one of the platforms knows.
 ONLY_ON = {"payment_required": "x", "error_without_error": "facebook"}

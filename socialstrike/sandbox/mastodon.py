@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from socialstrike.sandbox import mastodon_text, mastodon_tokens
+from socialstrike.sandbox import mastodon_scheduled, mastodon_text, mastodon_tokens
 from socialstrike.sandbox.calls import Call, picture_type, route
 from socialstrike.sandbox.mastodon_answers import (
     DIALECT,
     answer,
+    attachment,
     invalid,
     missing,
     moment,
@@ -42,6 +43,7 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         "/api/v1/accounts/{id}/statuses": {"GET": timeline},
         "/api/v2/media": {"POST": upload},
         "/api/v1/media/{id}": {"GET": show_media, "PUT": describe},
+        **mastodon_scheduled.ROUTES,
     }
     api: list[BaseRoute] = [
         route(sandbox, DIALECT, path, handlers) for path, handlers in table.items()
@@ -88,7 +90,7 @@ async def instance_1(call: Call) -> Response:
 
 
 async def create(call: Call) -> Response:
-    """Publish a post; the same key within the hour gives the first one."""
+    """Publish a post, or schedule one; the same key within the hour gives the first one."""
     account = authenticate(call)
     text = call.fields.get("status") or ""
     if not isinstance(text, str):
@@ -97,14 +99,17 @@ async def create(call: Call) -> Response:
 
     def act() -> Response:
         sandbox, now = call.sandbox, call.sandbox.now()
-        if key and (earlier := sandbox.mastodon.keys.get((account.id, key))):
-            number, until = earlier
-            if now < until:
-                return answer(_status(sandbox, _existing(call, number)), now)
-        post = _new_post(call, account, text.strip())
-        if key:
-            sandbox.mastodon.keys[account.id, key] = post.id, now + _KEY_LASTS
-        return answer(_status(sandbox, post), now)
+        at = mastodon_scheduled.when(call)
+        number, until = sandbox.mastodon.keys.get((account.id, key or ""), ("", now))
+        if now >= until:
+            post = _new_post(call, account, text.strip(), at)
+            number = post.id if at is None else mastodon_scheduled.hold(sandbox, post)
+            if key:
+                sandbox.mastodon.keys[account.id, key] = number, now + _KEY_LASTS
+        # As the real one: what has this key is looked for only where it would be made now.
+        if at is not None:
+            return answer(mastodon_scheduled.shown(sandbox, account, number), now)
+        return answer(_status(sandbox, _existing(call, number)), now)
 
     return await call.perform(account, "publish", act, text=text)
 
@@ -162,6 +167,7 @@ async def timeline(call: Call) -> Response:
             post
             for post in reversed(owner.posts)
             if not post.deleted
+            and post.at <= call.sandbox.now()
             and (not before or int(post.id) < before)
             and int(post.id) > max(after, least)
             and (owner is account or _visibility(call.sandbox, post) in {"public", "unlisted"})
@@ -188,8 +194,8 @@ async def upload(call: Call) -> Response:
         media = call.sandbox.add_media(account, content, mime_type, alt)
         if mime_type == "image/gif":
             call.sandbox.mastodon.processing[media.id] = 1
-            return answer(_attachment(call.sandbox, media), call.sandbox.now(), 202)
-        return answer(_attachment(call.sandbox, media), call.sandbox.now())
+            return answer(attachment(call.sandbox, media), call.sandbox.now(), 202)
+        return answer(attachment(call.sandbox, media), call.sandbox.now())
 
     return await call.perform(account, "upload", act)
 
@@ -201,7 +207,7 @@ async def show_media(call: Call) -> Response:
 
     def act() -> Response:
         left = call.sandbox.mastodon.processing.get(media.id, 0)
-        shown = answer(_attachment(call.sandbox, media), call.sandbox.now(), 206 if left else 200)
+        shown = answer(attachment(call.sandbox, media), call.sandbox.now(), 206 if left else 200)
         if left:
             call.sandbox.mastodon.processing[media.id] = left - 1
         return shown
@@ -217,7 +223,7 @@ async def describe(call: Call) -> Response:
 
     def act() -> Response:
         media.alt = alt
-        return answer(_attachment(call.sandbox, media), call.sandbox.now())
+        return answer(attachment(call.sandbox, media), call.sandbox.now())
 
     return await call.perform(account, "upload", act)
 
@@ -230,8 +236,10 @@ async def _tell(call: Call, body: dict[str, object]) -> Response:
     return await call.perform(account, "check", lambda: answer(body, call.sandbox.now()))
 
 
-def _new_post(call: Call, account: Account, text: str) -> Post:
+def _new_post(call: Call, account: Account, text: str, at: datetime | None) -> Post:
     sandbox = call.sandbox
+    if at is not None:
+        mastodon_scheduled.check_room(sandbox, account, at)
     media = _attached(call, account)
     if not text and not media:
         invalid("Text can't be blank")
@@ -241,17 +249,19 @@ def _new_post(call: Call, account: Account, text: str) -> Post:
     if visibility and visibility not in _VISIBILITIES:
         invalid("Visibility is not included in the list")
     post = Post(
-        id=sandbox.new_id(),
+        id=sandbox.new_id(at),
         platform=PLATFORM,
         account=account.name,
         text=text,
-        at=sandbox.now(),
+        at=at or sandbox.now(),
         reply_to=_replied_to(call),
         media=media,
+        scheduled=at is not None,
     )
     sandbox.mastodon.visibility[post.id] = visibility or "public"
     sandbox.mastodon.language[post.id] = language or "fr"
     sandbox.add_post(account, post)
+    account.posts.sort(key=lambda one: int(one.id))  # a scheduled one stands where it comes out
     return post
 
 
@@ -284,7 +294,7 @@ def _replied_to(call: Call) -> str | None:
 
 def _existing(call: Call, number: str) -> Post:
     post = call.sandbox.posts.get(number)
-    if post is None or post.deleted or post.platform != PLATFORM:
+    if post is None or post.deleted or post.platform != PLATFORM or post.at > call.sandbox.now():
         missing()
     return post
 
@@ -340,7 +350,7 @@ def _account(sandbox: Sandbox, account: Account) -> dict[str, Any]:
         "display_name": account.name,
         "bot": False,
         "url": f"{sandbox.base_url}/accounts/{quote(account.name, safe='')}",
-        "statuses_count": sum(not post.deleted for post in account.posts),
+        "statuses_count": sum(p.at <= sandbox.now() and not p.deleted for p in account.posts),
     }
 
 
@@ -359,20 +369,8 @@ def _status(sandbox: Sandbox, post: Post) -> dict[str, Any]:
         "content": mastodon_text.render(post.text, sandbox.base_url) if post.text else "",
         "reblog": None,
         "account": _account(sandbox, author) if author else None,
-        "media_attachments": [_attachment(sandbox, media) for media in post.media],
+        "media_attachments": [attachment(sandbox, media) for media in post.media],
         "mentions": mastodon_text.mentions(post.text, sandbox.base_url),
-    }
-
-
-def _attachment(sandbox: Sandbox, media: Media) -> dict[str, Any]:
-    working = sandbox.mastodon.processing.get(media.id)
-    url = None if working else f"{sandbox.base_url}/sandbox/media/{media.id}"
-    return {
-        "id": media.id,
-        "type": "gifv" if media.mime_type == "image/gif" else "image",
-        "url": url,
-        "preview_url": url,
-        "description": media.alt or None,
     }
 
 

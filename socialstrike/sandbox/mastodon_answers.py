@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from starlette.responses import Response
 
 from socialstrike.sandbox.calls import Refused
 from socialstrike.sandbox.faults import Fault
-from socialstrike.sandbox.state import Sandbox
+from socialstrike.sandbox.state import Media, Sandbox
 
 _TYPE = "application/json; charset=utf-8"
 _LIMIT, _WINDOW = 300, timedelta(minutes=5)
@@ -79,6 +79,19 @@ def missing() -> NoReturn:
 def moment(at: datetime) -> str:
     """A time as Mastodon writes it: ISO 8601 in UTC, in milliseconds, with a Z."""
     return at.strftime(f"%Y-%m-%dT%H:%M:%S.{at:%f}")[:-3] + "Z"
+
+
+def attachment(sandbox: Sandbox, media: Media) -> dict[str, Any]:
+    """A picture as Mastodon shows it; without an address while it is worked on."""
+    working = sandbox.mastodon.processing.get(media.id)
+    url = None if working else f"{sandbox.base_url}/sandbox/media/{media.id}"
+    return {
+        "id": media.id,
+        "type": "gifv" if media.mime_type == "image/gif" else "image",
+        "url": url,
+        "preview_url": url,
+        "description": media.alt or None,
+    }
 
 
 def _limit_headers(remaining: int, reset: datetime) -> dict[str, str]:

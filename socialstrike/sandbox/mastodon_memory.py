@@ -31,10 +31,12 @@ class Grant:
 class MastodonMemory:
     """``keys``: (account's id, Idempotency-Key) → the post's id and until when it is remembered.
 
+    ``scheduled``: the id of what waits for its time → its post's.
     ``processing``: picture's id → how many more times it is not ready when asked for.
     """
 
     keys: dict[tuple[str, str], tuple[str, datetime]] = field(default_factory=dict)
+    scheduled: dict[str, str] = field(default_factory=dict)
     processing: dict[str, int] = field(default_factory=dict)
     apps: dict[str, App] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import html
 import secrets
 from datetime import timedelta
-from urllib.parse import urlencode
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from socialstrike.sandbox import consents, x_consent
 from socialstrike.sandbox.calls import Call, route
 from socialstrike.sandbox.mastodon_answers import DIALECT, answer, error, invalid, refuse
 from socialstrike.sandbox.mastodon_memory import App, Grant
@@ -74,30 +73,21 @@ async def register(call: Call) -> Response:
 async def ask(call: Call) -> Response:
     """The page on which a person lets an app act for one of the sandbox's accounts."""
     query = call.request.query_params
-    app = _app(call, query.get("client_id", ""), query.get("redirect_uri", OUT_OF_BAND))
-    names = [a.name for a in call.sandbox.accounts if a.platform == PLATFORM]
-    buttons = "".join(
-        f'<button name="account" value="{html.escape(name)}">{html.escape(name)}</button> '
-        for name in names
-    )
-    kept = {**query, "client_id": app.client_id}
-    hidden = "".join(
-        f'<input type="hidden" name="{html.escape(n)}" value="{html.escape(v)}">'
-        for n, v in kept.items()
-    )
-    page = (
-        '<!DOCTYPE html><html lang="fr"><head><meta charset="utf-8"><title>Autoriser</title></head>'
-        f'<body><h1>Autoriser l’application ?</h1><form method="post">{hidden}'
-        f"{buttons or 'Aucun compte Mastodon dans ce bac à sable.'}</form></body></html>"
-    )
-    return Response(page, media_type="text/html")
+    if "oauth_token" in query:  # X has its page for people at the same address
+        return await x_consent.ask_pin(call)
+    _app(call, query.get("client_id", ""), query.get("redirect_uri", OUT_OF_BAND))
+    return consents.page(call, PLATFORM)
 
 
 async def approve(call: Call) -> Response:
     """A person said yes: show the code, or carry it back to the app."""
     given = {name: str(value) for name, value in call.fields.items()}
+    if "oauth_token" in given:
+        return await x_consent.show_pin(call)
     redirect = given.get("redirect_uri", OUT_OF_BAND)
     app = _app(call, given.get("client_id", ""), redirect)
+    if "deny" in given and redirect != OUT_OF_BAND:
+        return consents.back(given, error="access_denied")
     account = call.sandbox.account_named(PLATFORM, given.get("account", ""))
     if account is None:
         refuse(400, "There is no such account.")
@@ -109,9 +99,7 @@ async def approve(call: Call) -> Response:
     call.sandbox.mastodon.grants[code] = Grant(app.client_id, account.id, redirect, scope, until)
     if redirect == OUT_OF_BAND:
         return Response(f"<p><code>{code}</code></p>", media_type="text/html")
-    state = {"state": given["state"]} if "state" in given else {}
-    joint = "&" if "?" in redirect else "?"
-    return RedirectResponse(f"{redirect}{joint}{urlencode({'code': code, **state})}", 302)
+    return consents.back(given, code=code)
 
 
 async def exchange(call: Call) -> Response:
@@ -128,7 +116,7 @@ async def exchange(call: Call) -> Response:
     if given.get("grant_type") != "authorization_code" or grant is None or not fits:
         return error(400, "invalid_grant")
     account = call.sandbox.account_by_id(PLATFORM, grant.account_id)
-    if account is None or now >= grant.until:
+    if account is None or now >= grant.until or consents.is_over(call, account):
         return error(400, "invalid_grant")
     token = secrets.token_urlsafe(32)
     call.sandbox.admit(account, token)

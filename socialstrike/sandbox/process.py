@@ -113,6 +113,10 @@ class SandboxProcess:
         """Set the sandbox's clock ``offset`` seconds ahead of the machine's."""
         self._call("PUT", "/sandbox/clock", {"offset": offset})
 
+    def set_token_life(self, seconds: float) -> None:
+        """Let tokens of OAuth 2.0 that X gives from now on last so many seconds."""
+        self._call("PUT", "/sandbox/tokens", {"seconds": seconds})
+
     def posts(self, **filters: str | int) -> list[dict[str, Any]]:
         """What was published, oldest first. Filters: ``account``, ``platform``, ``deleted=1``."""
         query = f"?{urlencode(filters)}" if filters else ""

@@ -108,6 +108,15 @@ class Served:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """A person's yes: for which accounts, to what question, until when its code counts (UTC)."""
+
+    accounts: tuple[str, ...]
+    kept: dict[str, str] = field(repr=False)
+    until: datetime
+
+
 class Sandbox:
     """Everything the sandbox knows. Used by one event loop, so nothing is locked.
 
@@ -137,6 +146,12 @@ class Sandbox:
         self.request_count = 0
         self.faults.reset()
         self.mastodon = MastodonMemory()
+        #: For how many seconds a token of OAuth 2.0 on X lasts.
+        self.token_life: float = 7_200
+        self.consented: dict[str, Consented] = {}
+        self.request_tokens: dict[str, tuple[str, str]] = {}
+        self.people: dict[str, tuple[str, ...]] = {}
+        self.token_ends: dict[str, datetime] = {}
         self._tokens: dict[tuple[str, str, str], Account] = {}
         self._revoked: set[str] = set()
         self._ids: dict[tuple[str, str], Account] = {}
@@ -147,9 +162,11 @@ class Sandbox:
         now = datetime.now(UTC) + self.offset
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
-    def new_id(self) -> str:
-        """A number that no other thing here has; later ones are greater."""
-        milliseconds = int(self.now().timestamp() * 1000)
+    def new_id(self, at: datetime | None = None) -> str:
+        """A number that no other thing here has; later ones are greater. ``at`` is for one that
+        will come later (aware).
+        """
+        milliseconds = int((at or self.now()).timestamp() * 1000)
         return str((milliseconds << 22) + next(self._serial))
 
     def register(self, platform: str, name: str, *, limit: int | None, oauth2: bool) -> Account:

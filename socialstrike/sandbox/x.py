@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from socialstrike.sandbox import x_text
+from socialstrike.sandbox import x_consent, x_text
 from socialstrike.sandbox.calls import Call, Refused, picture_type, route
 from socialstrike.sandbox.state import Account, Media, Post, Sandbox
 from socialstrike.sandbox.x_answers import (
@@ -24,7 +24,7 @@ from socialstrike.sandbox.x_answers import (
     problem,
     too_many,
 )
-from socialstrike.sandbox.x_tokens import PLATFORM, authenticate, refresh
+from socialstrike.sandbox.x_tokens import PLATFORM, authenticate, exchange
 
 _MAX_ALT = 1000
 _MAX_IMAGE = 5 * 1024 * 1024
@@ -39,13 +39,14 @@ _TIMELINE_PARAMETERS = {
 def routes(sandbox: Sandbox) -> list[BaseRoute]:
     """The addresses of the API."""
     return [
+        *x_consent.routes(sandbox),
         route(sandbox, DIALECT, "/2/tweets", {"POST": create}),
         route(sandbox, DIALECT, "/2/tweets/{id}", {"GET": show, "DELETE": delete}),
         route(sandbox, DIALECT, "/2/users/me", {"GET": me}),
         route(sandbox, DIALECT, "/2/users/{id}/tweets", {"GET": timeline}),
         route(sandbox, DIALECT, "/2/media/upload", {"POST": upload}),
         route(sandbox, DIALECT, "/2/media/metadata", {"POST": describe}),
-        route(sandbox, DIALECT, "/2/oauth2/token", {"POST": refresh}),
+        route(sandbox, DIALECT, "/2/oauth2/token", {"POST": exchange}),
     ]
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-
 from starlette.responses import Response
 
-from socialstrike.sandbox import oauth1
+from socialstrike.sandbox import consents, oauth1
 from socialstrike.sandbox.calls import Call, Refused
 from socialstrike.sandbox.state import Account, Sandbox
 from socialstrike.sandbox.x_answers import answer, unauthorized
+from socialstrike.sandbox.x_consent import code_taken, tokens
 
 PLATFORM = "x"
 #: The client signs the address it means, before its transport sends the request here.
@@ -20,6 +19,8 @@ def authenticate(call: Call) -> Account:
     """Whose call this is. Raises Refused (401) for credentials that are not right."""
     scheme, _, value = call.request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and value:
+        if consents.has_ended(call, value.strip()):
+            raise Refused(unauthorized())
         account = _account_of(call.sandbox, value.strip())
         if "consumer_key" in account.credentials:  # its token is worth nothing without a signature
             raise Refused(unauthorized())
@@ -73,8 +74,17 @@ def _account_of(sandbox: Sandbox, token: str) -> Account:
     return account
 
 
-async def refresh(call: Call) -> Response:
-    """Exchange a refresh token for new tokens; the old ones are refused from then on."""
+async def exchange(call: Call) -> Response:
+    """Exchange a code or a refresh token for new tokens; the old ones are refused from then on."""
+    if call.fields.get("grant_type") == "authorization_code":
+        account, kept = code_taken(call)
+        if account is None:
+            return _invalid_grant("Value passed for the authorization code was invalid.")
+        return tokens(call, account, kept.get("scope", ""))
+    return await _refresh(call)
+
+
+async def _refresh(call: Call) -> Response:
     token = str(call.fields.get("refresh_token", ""))
     if call.fields.get("grant_type") != "refresh_token" or not token:
         return _invalid_grant("Missing required parameter [refresh_token].")
@@ -88,13 +98,8 @@ async def refresh(call: Call) -> Response:
     if client_id and call.fields.get("client_id", client_id) != client_id:
         return _invalid_grant("Value passed for the client was invalid.")
 
-    def act() -> Response:
-        fresh = {kind: secrets.token_urlsafe(60) for kind in ("access_token", "refresh_token")}
-        call.sandbox.set_credentials(account, {**account.credentials, **fresh})
-        scope = "tweet.read tweet.write users.read offline.access media.write"
-        return answer({"token_type": "bearer", "expires_in": 7200, "scope": scope, **fresh})
-
-    return await call.perform(account, "check", act)
+    scope = "tweet.read tweet.write users.read offline.access media.write"
+    return await call.perform(account, "renew", lambda: tokens(call, account, scope))
 
 
 def _invalid_grant(description: str) -> Response:

@@ -43,7 +43,14 @@ def test_a_doubt_is_never_claimed_without_a_proof_of_absence() -> None:
 
 def test_a_restored_backup_makes_doubts_and_nothing_else() -> None:
     arrows = {(at, to) for (at, event), to in TRANSITIONS.items() if event is Event.RESTORE}
-    assert arrows == {(State.SCHEDULED, State.UNCERTAIN)}
+    assert arrows == {(at, State.UNCERTAIN) for at in (State.SCHEDULED, State.HANDED_OFF)}
+
+
+def test_what_a_platform_holds_is_never_claimed_before_its_copy_is_gone() -> None:
+    leaving = {event: to for (at, event), to in TRANSITIONS.items() if at is State.HANDED_OFF}
+    assert {e for e, to in leaving.items() if to is State.SCHEDULED} == {Event.TAKE_BACK}
+    assert State.PUBLISHING not in leaving.values()
+    assert State.CANCELLED not in leaving.values()
 
 
 def test_the_machine_alone_moves_nothing_that_is_over() -> None:

@@ -1,0 +1,77 @@
+"""The quorum's gate: what its campaign's people have not approved does not go out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, ScalarSelect, func, or_, select
+from sqlalchemy.orm import Session
+
+from socialstrike import audit
+from socialstrike.db.models import Approval, Approver, Campaign, Delivery, Post
+from socialstrike.queue.job import Job
+
+
+def approved() -> ColumnElement[bool]:
+    """Of a delivery: as many different people as its quorum, or a vote, approved this content."""
+    vote = (
+        select(Approval.id)
+        .where(*_stands(), Approval.approver_id.is_(None))
+        .correlate(Delivery)
+        .exists()
+    )
+    return or_(_quorum() <= _given(), vote)
+
+
+def unapproved(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    """Those of the deliveries that wait for approval, and what they lack, in words."""
+    rows = session.execute(
+        select(Delivery.id, _given().label("given"), _quorum().label("quorum"))
+        .where(Delivery.id.in_(ids), ~approved())
+        .order_by(Delivery.due_at, Delivery.id)
+    )
+    return {row.id: f"approved by {row.given} of {row.quorum} people" for row in rows}
+
+
+def void(session: Session, job: Job, *, now: datetime, actor: str, reason: str) -> None:
+    """Take back every approval of the delivery that still stands, and tell each."""
+    rows = session.execute(
+        select(Approval, Approver.name)
+        .join(Approver, Approver.id == Approval.approver_id, isouter=True)
+        .where(Approval.delivery_id == job.delivery, Approval.voided_at.is_(None))
+        .order_by(Approval.id)
+    ).all()
+    for approval, name in rows:
+        approval.voided_at = now
+        # Not "approved_by": whoever reads that field takes the approval for one that stands.
+        facts = {**job.facts(), "content": approval.content_hash}
+        audit.append(session, now, "approval.voided", actor, **facts, person=name, reason=reason)
+
+
+def _stands() -> tuple[ColumnElement[bool], ...]:
+    return (
+        Approval.delivery_id == Delivery.id,
+        Approval.content_hash == Delivery.content_hash,
+        Approval.voided_at.is_(None),
+    )
+
+
+def _given() -> ScalarSelect[int]:
+    return (
+        select(func.count(Approval.approver_id.distinct()))
+        .where(*_stands())
+        .correlate(Delivery)
+        .scalar_subquery()
+    )
+
+
+def _quorum() -> ColumnElement[int]:
+    wanted = (
+        select(Campaign.quorum)
+        .join(Post, Post.campaign_id == Campaign.id)
+        .where(Post.id == Delivery.post_id)
+        .correlate(Delivery)
+        .scalar_subquery()
+    )
+    return func.coalesce(wanted, 0)

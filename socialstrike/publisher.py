@@ -29,6 +29,7 @@ from socialstrike.platforms.base import (
     Platform,
     PlatformError,
     Publication,
+    Swap,
     TemporarilyUnavailable,
 )
 from socialstrike.queue import Begun, Job, Stale
@@ -171,6 +172,10 @@ class Publisher:
             self._writer.run(change)
         except (DatabaseError, VaultError) as error:
             log.warning("the new session of %s could not be kept: %s", name, error)
+            if isinstance(fields, Swap):
+                # It counts once: to go on with what is not kept would lose the account.
+                why = f"the renewed access of {name} could not be stored; it is tried again"
+                raise TemporarilyUnavailable(why) from None
 
     def _payload(self, job: Job) -> Payload:
         with self._database.read() as session:

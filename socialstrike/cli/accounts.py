@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from socialstrike.cli import output
+from socialstrike.cli.connect import connect
 from socialstrike.cli.context import AsJson, opened
 
 app = typer.Typer(
@@ -20,10 +21,13 @@ Name = Annotated[str, typer.Argument(help="The account's name here.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Accounts; all of them by default.")]
 
 
+app.command()(connect)
+
+
 @app.command()
 def add(
     context: typer.Context,
-    platform: Annotated[str, typer.Argument(help="x or facebook.")],
+    platform: Annotated[str, typer.Argument(help="x, facebook, mastodon or bluesky.")],
     name: Name,
     base_url: Annotated[
         str | None,
@@ -54,10 +58,13 @@ def add(
     adapter = platforms.get(platform)
     with opened(context) as house:
         credentials = _from(from_file) if from_file else _ask(adapter)
+        if caution := adapter.caution(credentials):
+            output.warning(caution)
+        vault = house.vault  # a passphrase may be typed: not inside the transaction
         with house.database.write() as session:
             account = accounts.add(
                 session,
-                house.vault,
+                vault,
                 name=name,
                 platform=platform,
                 credentials=credentials,
@@ -68,7 +75,7 @@ def add(
                 now=house.clock.now(),
                 actor=house.actor,
             )
-            shown = _shown(account)
+            shown = accounts.shown(account)
     if as_json:
         output.as_json(shown)
     else:
@@ -84,13 +91,16 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     from socialstrike import accounts
 
     with opened(context) as house, house.database.read() as session:
-        shown = [_shown(account) for account in accounts.every(session)]
+        shown = [accounts.shown(account) for account in accounts.every(session)]
     if as_json:
         output.as_json(shown)
         return
     output.table(
-        ("account", "platform", "state", "identity", "server"),
-        ((a["name"], a["platform"], _state(a), a["identity"], a["base_url"] or "") for a in shown),
+        ("account", "platform", "state", "identity", "access until", "server"),
+        (
+            (a["name"], a["platform"], _state(a), a["identity"], a["expires_at"], a["base_url"])
+            for a in shown
+        ),
         empty="No account yet; add one with: socialstrike accounts add x NAME",
     )
 
@@ -112,9 +122,16 @@ def check(context: typer.Context, names: Names = None, as_json: AsJson = False) 
         output.as_json(results)
     else:
         output.table(
-            ("account", "platform", "works", "identity or reason"),
+            ("account", "platform", "works", "identity or reason", "access until", "calls left"),
             (
-                (r["name"], r["platform"], "yes" if r["ok"] else "no", r["identity"] or r["error"])
+                (
+                    r["name"],
+                    r["platform"],
+                    "yes" if r["ok"] else "no",
+                    r["error"] or r["identity"],
+                    r["expires_at"],
+                    f"{r['budget']['left']} of {r['budget']['of']}" if r["budget"] else "",
+                )
                 for r in results
             ),
             empty="No account yet; add one with: socialstrike accounts add x NAME",
@@ -217,7 +234,7 @@ def _ask(adapter: Any) -> dict[str, str]:
             " read them from standard input"
         )
     answers = {}
-    for field in adapter.credential_fields:
+    for field in (one for one in adapter.credential_fields if one.asked):
         label = field.label if field.required else f"{field.label} (empty if you have none)"
         answers[field.name] = typer.prompt(
             label, hide_input=field.secret, default="", show_default=False, err=True
@@ -225,52 +242,56 @@ def _ask(adapter: Any) -> dict[str, str]:
     return answers
 
 
-def _check(house: Any, name: str) -> dict[str, object]:
-    from socialstrike import accounts, platforms
+def _check(house: Any, name: str) -> dict[str, Any]:
+    from socialstrike import accounts
     from socialstrike.exceptions import VaultError
-    from socialstrike.platforms.base import PlatformError
+    from socialstrike.platforms.base import PlatformError, TemporarilyUnavailable
 
     with house.database.read() as session:
-        account = accounts.get(session, name)
-        shown: dict[str, object] = {"name": name, "platform": account.platform, "ok": False}
-        try:
-            access = accounts.access(session, house.vault, account)
-        except VaultError as error:
-            return {**shown, "identity": None, "expires_at": None, "error": str(error)}
+        platform = accounts.get(session, name).platform
+    shown: dict[str, Any] = dict.fromkeys(
+        ("name", "platform", "ok", "identity", "expires_at", "scopes", "missing", "budget", "error")
+    )
+    shown |= {"name": name, "platform": platform, "ok": False}
     try:
-        identity = platforms.get(account.platform)(access).check()
-    except PlatformError as error:
-        return {**shown, "identity": None, "expires_at": None, "error": str(error)}
+        try:
+            identity = _identity(house, name)
+        except TemporarilyUnavailable:
+            # A scheduler may just be renewing the credentials: then new ones are stored now.
+            identity = _identity(house, name)
+    except (PlatformError, VaultError) as error:
+        return {**shown, "error": str(error)}
     with house.database.write() as session:
-        accounts.checked(
-            session,
-            accounts.get(session, name),
-            identity,
-            now=house.clock.now(),
-            actor=house.actor,
-        )
+        account = accounts.get(session, name)
+        accounts.checked(session, account, identity, now=house.clock.now(), actor=house.actor)
+    left, missing = identity.remaining, ", ".join(identity.missing)
     return {
         **shown,
-        "ok": True,
+        "ok": not missing,
         "identity": identity.name,
         "expires_at": identity.expires_at,
-        "error": None,
+        "scopes": identity.scopes,
+        "missing": identity.missing,
+        "budget": {"left": left.left, "of": left.of, "until": left.until} if left else None,
+        "error": f"{identity.name} may not post: {missing} missing; connect it again with:"
+        f" socialstrike accounts connect {platform} {name} --replace"
+        if missing
+        else None,
     }
 
 
-def _shown(account: Any) -> dict[str, Any]:
-    return {
-        "name": account.name,
-        "platform": account.platform,
-        "base_url": account.base_url,
-        "allow_local": account.allow_local,
-        "authorised_by": account.authorised_by,
-        "identity": account.identity,
-        "checked_at": account.checked_at,
-        "paused_at": account.paused_at,
-        "pause_reason": account.pause_reason,
-        "forgotten_at": account.forgotten_at,
-    }
+def _identity(house: Any, name: str) -> Any:
+    """Whose the stored credentials are; what renews itself on the way is stored."""
+    from dataclasses import replace
+
+    from socialstrike import accounts, platforms
+
+    vault = house.vault
+    with house.database.read() as session:
+        account = accounts.get(session, name)
+        access = accounts.access(session, vault, account)
+    access = replace(access, renewed=accounts.keeper(house.database, vault, name))
+    return platforms.get(account.platform)(access).check()
 
 
 def _state(account: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ from socialstrike.platforms.base import (
     Media,
     OutcomeUnknown,
     Payload,
+    PlatformError,
     Publication,
     RateLimited,
     Rejected,
@@ -210,6 +211,8 @@ class Bluesky(HttpPlatform):
             return None
         try:
             answer = self._call("com.atproto.repo.getRecord", query=self._place(key))
+        except PlatformError:
+            raise  # about a login before it, which says nothing of the post
         except Exception:
             told = self.exchange.answer
             if told and told.status in {400, 404} and _error(told)[0] == "RecordNotFound":
@@ -289,6 +292,8 @@ class Bluesky(HttpPlatform):
             return _did(
                 self._call("com.atproto.identity.resolveHandle", query={"handle": handle})["did"]
             )
+        except PlatformError:
+            raise  # about a login before it, which says nothing of the handle
         except Exception:
             told = self.exchange.answer
             if told and told.status == 400 and _error(told)[0] not in _EXPIRED:

@@ -15,7 +15,13 @@ from socialstrike.exceptions import InvalidInput, NotFound
 from socialstrike.lifecycle import State
 
 #: What may still become of a delivery is open in these.
-_OPEN = (State.SCHEDULED, State.PUBLISHING, State.UNCERTAIN, State.PARKED)
+_OPEN = (
+    State.SCHEDULED,
+    State.PUBLISHING,
+    State.HANDED_OFF,
+    State.UNCERTAIN,
+    State.PARKED,
+)
 
 
 def get(session: Session, name: str) -> Campaign:
@@ -77,7 +83,8 @@ def store(session: Session, wanted: CampaignSpec, *, now: datetime, actor: str) 
     """Create the campaign, or change the stored one to what ``wanted`` says.
 
     The posts already queued keep their times. Raises InvalidInput where the campaign is stored
-    with another day: the same name for two strikes would mix their posts.
+    with another day: the same name for two strikes would mix their posts; and for a change to a
+    campaign that is closed.
     """
     campaign = session.scalar(select(Campaign).where(Campaign.name == wanted.name))
     if campaign is not None and campaign.day != wanted.day:
@@ -87,6 +94,11 @@ def store(session: Session, wanted: CampaignSpec, *, now: datetime, actor: str) 
         )
     if campaign is not None and spec(campaign) == wanted:
         return campaign
+    if campaign is not None and campaign.closed_at is not None:
+        raise InvalidInput(
+            f"the campaign {wanted.name} is closed; to change it all the same, run first:"
+            f" socialstrike campaigns reopen {wanted.name}"
+        )
     event = "campaign.changed" if campaign else "campaign.added"
     if campaign is None:
         campaign = Campaign(name=wanted.name, day=wanted.day, created_at=now)

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -67,7 +67,7 @@ def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
         )
         return
     yield from _home(settings)
-    yield _disk(settings.home)
+    yield disk(settings.home)
     database = Database(location)
     try:
         found = _database(database)
@@ -84,10 +84,10 @@ def _inside(database: Database, settings: Settings, clock: Clock) -> Iterator[Fi
     with database.read() as session:
         everyone = [a for a in accounts.every(session) if a.forgotten_at is None]
         yield _zones(session)
-    vault, key = _key(database, settings)
+    vault, key = open_key(database, settings)
     yield key
     if vault is not None:
-        yield from _platforms(database, vault, settings, clock, everyone)
+        yield from ask_platforms(database, vault, settings, clock, everyone)
     with database.read() as session:
         now = clock.now()
         for account in everyone:
@@ -124,7 +124,8 @@ def _home(settings: Settings) -> Iterator[Finding]:
         yield Finding("home", "ok", f"{home} is its owner's alone")
 
 
-def _disk(home: Path) -> Finding:
+def disk(home: Path) -> Finding:
+    """Whether the home's disk has room."""
     free = shutil.disk_usage(home).free
     message = f"{free // 1_000_000} MB are free where the home is"
     if free >= _LITTLE:
@@ -164,7 +165,8 @@ def _zones(session: Session) -> Finding:
     )
 
 
-def _key(database: Database, settings: Settings) -> tuple[Vault | None, Finding]:
+def open_key(database: Database, settings: Settings) -> tuple[Vault | None, Finding]:
+    """The vault, where the home's key opens it, and what was found."""
     keys = Keys(database, settings)
     try:
         shown = keys.shown()
@@ -185,9 +187,10 @@ class _Asked:
     ahead: float | None = None
 
 
-def _platforms(
+def ask_platforms(
     database: Database, vault: Vault, settings: Settings, clock: Clock, asked: Sequence[Account]
 ) -> Iterator[Finding]:
+    """Ask each account's platform whose its credentials are; then what the clocks there say."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = list(
             pool.map(lambda account: _ask(database, vault, settings, clock, account), asked)
@@ -204,6 +207,7 @@ def _ask(
     try:
         with database.read() as session:
             access = accounts.access(session, vault, account)
+        access = replace(access, renewed=accounts.keeper(database, vault, account.name))
         timeout = (settings.connect_timeout, settings.read_timeout)
         adapter = platforms.get(account.platform)(access, timeout=timeout)
     except SocialstrikeError as error:
@@ -219,6 +223,14 @@ def _ask(
                 "warn",
                 f"its credentials end at {ends:%Y-%m-%d %H:%M} UTC",
                 f"socialstrike accounts add {account.platform} {account.name} --replace",
+            )
+        if identity.missing:
+            finding = Finding(
+                check,
+                "bad",
+                f"its credentials lack what posting needs: {', '.join(identity.missing)}",
+                "give it new ones with: socialstrike accounts add"
+                f" {account.platform} {account.name} --replace",
             )
     except PlatformError as error:
         verdict: Verdict = "bad" if isinstance(error, CredentialsRefused) else "warn"
@@ -283,14 +295,7 @@ def _stop(session: Session) -> Finding:
 def _queue(session: Session, now: datetime) -> Iterator[Finding]:
     counts = queue.counts(session)
     waiting = counts.get("scheduled", 0) + counts.get("uncertain", 0)
-    beats = heartbeat.alive(session, now)
-    if beats:
-        yield Finding("scheduler", "ok", f"alive, process {beats[0].pid} on {beats[0].host}")
-    elif waiting:
-        message = f"none is running, and {waiting} deliveries wait for one"
-        yield Finding("scheduler", "warn", message, "socialstrike run")
-    else:
-        yield Finding("scheduler", "ok", "none is running, and nothing waits for one")
+    yield scheduler(session, now, waiting)
     told: list[tuple[int, Verdict, str, str]] = [
         (
             queue.overdue(session, now - _GRACE),
@@ -313,6 +318,17 @@ def _queue(session: Session, now: datetime) -> Iterator[Finding]:
     ]
     wrong = [Finding("deliveries", v, f"{n} {what}", do) for n, v, what, do in told if n]
     yield from wrong or [Finding("deliveries", "ok", "none overdue, uncertain or parked")]
+
+
+def scheduler(session: Session, now: datetime, waiting: int) -> Finding:
+    """Whether one is alive, where so many deliveries wait for one."""
+    beats = heartbeat.alive(session, now)
+    if beats:
+        return Finding("scheduler", "ok", f"alive, process {beats[0].pid} on {beats[0].host}")
+    if waiting:
+        message = f"none is running, and {waiting} deliveries wait for one"
+        return Finding("scheduler", "warn", message, "socialstrike run")
+    return Finding("scheduler", "ok", "none is running, and nothing waits for one")
 
 
 def _told(error: SocialstrikeError) -> tuple[str, str]:

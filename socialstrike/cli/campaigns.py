@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from socialstrike.cli import output
+from socialstrike.cli import approvals, output
 from socialstrike.cli.context import ZONE, AsJson, opened
+from socialstrike.cli.posts_change import many
+from socialstrike.cli.posts_retract import Yes, confirm
 
 if TYPE_CHECKING:
     from socialstrike.drafts import CampaignSpec
@@ -18,6 +20,7 @@ app = typer.Typer(
     help="The strikes: their day, their hashtag, how late their posts may go out.",
     no_args_is_help=True,
 )
+approvals.register_campaigns(app)
 
 Name = Annotated[str, typer.Argument(help="The campaign's name.")]
 
@@ -46,14 +49,17 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
     from socialstrike import campaigns, queue
 
     with opened(context) as house, house.database.read() as session:
-        shown = _shown(campaigns.spec(campaigns.get(session, name)))
+        campaign = campaigns.get(session, name)
+        shown = _shown(campaigns.spec(campaign)) | {"closed_at": campaign.closed_at}
+        shown["quorum"] = campaign.quorum
         shown["deliveries"] = queue.counts(session, queue.Filter(campaign=name))
     if as_json:
         output.as_json(shown)
         return
     for field, value in shown.items():
         if field != "deliveries":
-            output.line(f"{field.replace('_', ' '):<24}{'' if value is None else value}")
+            text = output.when(value) if field == "closed_at" else value
+            output.line(f"{field.replace('_', ' '):<24}{'' if text is None else text}")
     output.line("")
     output.table(("state", "deliveries"), shown["deliveries"].items(), empty="Nothing queued.")
 
@@ -77,8 +83,12 @@ def set_(
     occupation_lateness: Annotated[
         int | None, typer.Option(help="Occupation posts likewise.", min=0)
     ] = None,
+    quorum: Annotated[
+        int | None, typer.Option(help="So many people have to approve each delivery.", min=0)
+    ] = None,
 ) -> None:
     """Make a campaign, or change one; posts already queued keep their times and texts."""
+    from socialstrike import approvals as deciding
     from socialstrike import campaigns
     from socialstrike.exceptions import InvalidInput
 
@@ -94,8 +104,52 @@ def set_(
         checked = _checked(name, day or str(before and before.day), written)
         changes = {field: getattr(checked, field) for field in _given(written)} | _given(lateness)
         wanted = replace(before or checked, day=checked.day, **changes)
-        campaigns.store(session, wanted, now=house.clock.now(), actor=house.actor)
+        now = house.clock.now()
+        campaigns.store(session, wanted, now=now, actor=house.actor)
+        if quorum is not None:
+            deciding.set_quorum(session, name, quorum, now=now, actor=house.actor)
     output.line(f"{name}: {'changed' if before else 'added'}, the strike is on {wanted.day}.")
+
+
+@app.command()
+def close(context: typer.Context, name: Name, yes: Yes = False) -> None:
+    """End a campaign: cancel what waits, sign the log, take no new posts until it is reopened.
+
+    Prints the line of the log's head, to note down. Refused where something is in doubt.
+    """
+    from socialstrike import campaigns, queue
+    from socialstrike.audit import checkpoints
+    from socialstrike.lifecycle import State
+
+    with opened(context) as house:
+        with house.database.read() as session:
+            campaign = campaigns.get(session, name)
+            waiting = len(queue.unsettled(session, campaign).get(State.SCHEDULED, []))
+            before = campaign.closed_at
+        if waiting and not yes:
+            confirm(f"Cancel the {many(waiting, 'delivery')} of {name} that wait, and close it?")
+        with house.database.write() as session:
+            campaign = campaigns.get(session, name)
+            count = queue.close(session, campaign, now=house.clock.now(), actor=house.actor)
+        signed = checkpoints.sign_now(house.database, house.vault, house.clock.now())
+    said = checkpoints.said(signed)
+    if before is None:
+        output.line(f"{name} is closed; {many(count, 'delivery')} cancelled.")
+    else:
+        output.line(f"{name} was closed already, on {output.when(before)}.")
+    output.line(f"Note down the head of the log: {said.size} {said.root.hex()}")
+    output.line(f"Its report: socialstrike audit report {name} -o {name}.html")
+
+
+@app.command()
+def reopen(context: typer.Context, name: Name) -> None:
+    """Let a closed campaign take posts again; what was cancelled stays cancelled."""
+    from socialstrike import campaigns, queue
+
+    with opened(context) as house, house.database.write() as session:
+        campaign = campaigns.get(session, name)
+        changed = queue.reopen(session, campaign, now=house.clock.now(), actor=house.actor)
+    output.line(f"{name} takes posts again." if changed else f"{name} was not closed.")
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

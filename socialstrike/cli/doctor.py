@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from socialstrike.cli import output
-from socialstrike.cli.context import AsJson, Options
+from socialstrike.cli.context import AsJson, Options, opened
 
 
 def register(app: typer.Typer) -> None:
@@ -13,22 +15,36 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor(context: typer.Context, as_json: AsJson = False) -> None:
+def doctor(
+    context: typer.Context,
+    campaign: Annotated[
+        str | None,
+        typer.Option("--campaign", help="Whether this campaign can go out as it is planned."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Check the home, the key, the disk, the clock, the accounts and the queue; post nothing.
 
-    Exit 3 where something is to be done.
+    With --campaign: its accounts, pictures, texts, limits and credentials up to its last post, and
+    whether a scheduler runs. Exit 3 where something is to be done.
     """
     import logging
 
     from socialstrike import app as house
     from socialstrike import doctor as examination
+    from socialstrike import preflight
     from socialstrike.clock import SystemClock
 
-    options: Options = context.obj
-    house.log_to_stderr(logging.DEBUG if options.verbose else logging.WARNING)
-    settings = house.settings(home=options.home)
-    with output.busy("Asking the platforms …"):
-        findings = list(examination.examine(settings, SystemClock()))
+    findings: list[examination.Finding]
+    if campaign is not None:
+        with opened(context) as home, output.busy("Asking the platforms …"):
+            findings = list(preflight.examine(home.database, home.settings, home.clock, campaign))
+    else:
+        options: Options = context.obj
+        house.log_to_stderr(logging.DEBUG if options.verbose else logging.WARNING)
+        settings = house.settings(home=options.home)
+        with output.busy("Asking the platforms …"):
+            findings = list(examination.examine(settings, SystemClock()))
     if as_json:
         output.as_json(
             [

@@ -79,6 +79,7 @@ def reopen(session: Session, campaign: Campaign, *, now: datetime, actor: str) -
     if campaign.closed_at is None:
         return False
     campaign.closed_at = None
+    session.flush()
     audit.append(session, now, "campaign.reopened", actor, campaign=campaign.name)
     return True
 

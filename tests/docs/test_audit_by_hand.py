@@ -192,8 +192,8 @@ def test_the_document_explains_every_event_and_no_other() -> None:
         path.read_text(encoding="utf-8") for path in (ROOT / "socialstrike").rglob("*.py")
     )
     # Events tell what has happened, unlike other names with a dot in them.
-    nouns = "account|attempt|campaign|database|key|log|person|scheduler"
-    named = rf'"((?:{nouns})\.(?:[a-z]+e[dn]|late|key|lost))"'
+    nouns = "account|attempt|campaign|database|key|log|person|retraction|scheduler"
+    named = rf'"((?:{nouns})\.(?:[a-z]+e[dn]|late|key|lost|preflight))"'
     written = set(re.findall(named, source))
     assert written, "the events are no longer written where this test looks"
     assert explained == written | {f"delivery.{state}" for state in State} | {"stop", "start"}

@@ -6,6 +6,8 @@ Completion options are left out: which ones there are depends on the shell and t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -15,7 +17,13 @@ from typer.main import get_command
 
 from socialstrike.cli import app
 
-_WORDS: dict[object, str] = {str: "TEXT", int: "N", float: "NUMBER", Path: "PATH"}
+_WORDS: dict[object, str] = {
+    str: "TEXT",
+    int: "N",
+    float: "NUMBER",
+    Path: "PATH",
+    datetime: "DAY",
+}
 _ELSEWHERE = {"--install-completion", "--show-completion"}
 
 
@@ -83,6 +91,8 @@ def _cell(text: str) -> str:
 
 def _choices(parameter: Any) -> list[str]:
     kind = _kind(parameter)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return list(kind)
     return list(get_args(kind)) if get_origin(kind) is Literal else []
 
 

@@ -15,6 +15,7 @@ import typer
 
 from socialstrike.cli import (
     accounts,
+    approvals,
     audit,
     campaigns,
     database,
@@ -42,6 +43,8 @@ rehearse.register(app)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(posts.app, name="posts")
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(approvals.approvers, name="approvers")
+app.add_typer(approvals.app, name="approvals")
 plan.register(app)
 service.register(app)
 app.add_typer(audit.app, name="audit")

@@ -210,7 +210,7 @@ def _needs(
     session: Any, now: Any, counts: dict[str, int], *, alive: bool = True, overdue: int = 0
 ) -> list[str]:
     """What a person should look at, one sentence each with the command to type."""
-    from socialstrike import accounts, queue
+    from socialstrike import accounts, approvals, queue
 
     told = {
         "uncertain": "uncertain, being looked up on the platform: socialstrike posts list"
@@ -232,6 +232,8 @@ def _needs(
         needs.append(
             f"{late} handed off and past their time, not looked up since: socialstrike run"
         )
+    if unapproved := approvals.waiting(session):
+        needs.append(f"{len(unapproved)} wait for approval: socialstrike approvals waiting")
     halt = queue.stopped(session)
     if halt is not None:
         why = f" ({halt.reason})" if halt.reason else ""

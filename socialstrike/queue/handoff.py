@@ -21,6 +21,7 @@ from socialstrike.db.session import affected
 from socialstrike.exceptions import IllegalTransition, InvalidInput
 from socialstrike.lifecycle import Event, State
 from socialstrike.platforms.base import HandOff, Scheduled
+from socialstrike.queue import gate
 from socialstrike.queue.claim import Begun, Stale, begin, may_post
 from socialstrike.queue.copies import Wanted, gone, honour
 from socialstrike.queue.job import Job, load, move
@@ -102,6 +103,7 @@ def claim_hand_overs(
             Delivery.state == State.SCHEDULED,
             Delivery.hand_off_at <= now,
             *may_post(now),
+            gate.approved(),
             ~select(busy.id)
             .where(busy.account_id == Delivery.account_id, busy.state == State.PUBLISHING)
             .exists(),
@@ -199,7 +201,10 @@ def hand_overs_left(session: Session, now: datetime) -> bool:
     """Whether something can be handed off now, is being so, or has to be looked up."""
     waiting = select(Delivery.id).join(Account, Account.id == Delivery.account_id)
     ready = waiting.where(
-        Delivery.state == State.SCHEDULED, Delivery.hand_off_at <= now, *may_post(now)
+        Delivery.state == State.SCHEDULED,
+        Delivery.hand_off_at <= now,
+        *may_post(now),
+        gate.approved(),
     )
     doubtful = waiting.where(
         Delivery.state == State.UNCERTAIN, Delivery.handed_at.is_not(None), *may_post(now)
@@ -209,6 +214,7 @@ def hand_overs_left(session: Session, now: datetime) -> bool:
         Delivery.state == State.SCHEDULED,
         Delivery.hand_off_at <= now + _MOMENTS,
         *may_post(now + _MOMENTS),
+        gate.approved(),
     )
     return any(session.scalar(one.limit(1)) is not None for one in (ready, doubtful, soon))
 

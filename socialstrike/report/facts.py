@@ -121,8 +121,14 @@ def told(session: Session, campaign: Campaign, names: Names) -> dict[int, Told]:
             facts.scheduled_by = names.plain(str(line["actor"]))
         if line.get("resolved_by"):
             facts.resolved_by = names.plain(str(line["resolved_by"]))
+        if line["event"] == "approval.voided":
+            # The people of a voided approval, and a vote, which is nobody's.
+            gone = names.plain(str(line["person"])) if line.get("person") else None
+            facts.approved_by = [one for one in facts.approved_by if gone and one != gone]
         if line.get("approved_by"):
             facts.approved_by.append(names.plain(str(line["approved_by"])) or "")
+        elif line["event"] == "approval.given" and line.get("vote"):
+            facts.approved_by.append(str(line["vote"]))
     return found
 
 

@@ -30,7 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m socialstrike.sandbox",
-        description="Local stand-ins for X, Facebook, Mastodon and Bluesky. Nothing reaches the real platforms.",
+        description="Local stand-ins for X, Facebook, Mastodon and Bluesky."
+        " Nothing reaches the real platforms.",
     )
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port (default)")
     parser.add_argument("--strict", action="store_true", help="let in registered accounts alone")

@@ -7,6 +7,8 @@ DIST ?= dist
 PACK ?= sample_posts/blocage24janvier.yaml
 # Where `make test-pds` keeps the reference server, once it is there.
 PDS ?= $(VENV)/pds
+# Where `make test-oracles` keeps the official counter of X's texts.
+TWITTER_TEXT ?= $(VENV)/twitter-text
 # More words for pytest, as in: make test ARGS="tests/unit -x"
 ARGS ?=
 
@@ -18,7 +20,7 @@ GENERATED = $(shell grep -l '\[\[\[cog' *.md docs/*.md)
 .DEFAULT_GOAL := help
 # Two installations into one environment at the same time would disturb each other.
 .NOTPARALLEL:
-.PHONY: help rehearse test test-pds gauntlet fuzz lint bandit audit-deps types contract migrations docs \
+.PHONY: help rehearse test test-pds test-oracles gauntlet fuzz lint bandit audit-deps types contract migrations docs \
 	docs-write wheel smoke check bench constraints clean
 
 help: ## Show these commands
@@ -36,6 +38,10 @@ gauntlet: $(VENV)/.dev ## Break it in every known way, often: 35 minutes, and a 
 test-pds: $(VENV)/.dev ## Test Bluesky's adapter on the reference server; needs npm, a C++ compiler
 	sh tests/pds/install.sh $(PDS)
 	SOCIALSTRIKE_TEST_PDS=$(PDS) $(BIN)/python -m pytest tests/pds $(ARGS)
+
+test-oracles: $(VENV)/.dev ## Count texts beside X's official counter; without npm it says so
+	sh tests/oracles/install.sh $(TWITTER_TEXT)
+	SOCIALSTRIKE_TEST_TWITTER_TEXT=$(TWITTER_TEXT) $(BIN)/python -m pytest tests/oracles $(ARGS)
 
 fuzz: $(VENV)/.dev ## Try 120,000 hostile inputs on every parser: some minutes, and a table
 	$(BIN)/python -m pytest tests/fuzz --fuzz=long $(ARGS)

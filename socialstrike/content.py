@@ -47,7 +47,7 @@ _NOT_LAST_IN_QUERY = "!?*'@();:+$%[].,~|"
 _TCO = re.compile(r"https?://t\.co/([a-z0-9]+)", re.IGNORECASE)
 
 # Hexadecimal code points and ranges, as the official counter of 2021 takes them; a newer emoji
-# therefore counts a little more here, never less.
+# therefore counts a little more here. Joined emoji and flags that nobody has may count less.
 # These have a plain and a coloured form: U+FE0F after them chooses the coloured one.
 _STYLED = (
     "00a9 00ae 203c 2049 2122 2139 2194-2199 21a9-21aa 231a-231b 2328 23cf 23ed-23ef "

@@ -9,9 +9,10 @@ import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import Campaign, opened
+from socialstrike.cli.written import To, written
 
 if TYPE_CHECKING:
-    from socialstrike.plan import Expected, Simulation, Snapshot
+    from socialstrike.plan import Expected, Simulation, Snapshot, Trouble
 
 
 def register(app: typer.Typer) -> None:
@@ -30,34 +31,53 @@ def plan(
             " something would go wrong.",
         ),
     ] = False,
-    form: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print.")] = (
-        "table"
-    ),
+    form: Annotated[
+        Literal["table", "json", "ics", "html"],
+        typer.Option("--format", help="ics is for calendars, html a page to print."),
+    ] = "table",
+    to: To = None,
+    by: Annotated[
+        Literal["time", "account"], typer.Option("--by", help="The order of the table.")
+    ] = "time",
     names: Annotated[
         bool, typer.Option("--names/--no-names", help="Name the accounts, or only count them.")
     ] = True,
+    language: Annotated[
+        Literal["fr", "en"] | None,
+        typer.Option("--lang", help="The page's language; your system's by default."),
+    ] = None,
 ) -> None:
     """Print the day as a timeline, and the actions to expect."""
-    from socialstrike import campaigns
     from socialstrike import plan as planning
+    from socialstrike.page.words import default_language
 
     with opened(context) as house:
         with house.database.read() as session:
-            if campaign is not None:
-                campaigns.get(session, campaign)
             found = planning.snapshot(session, house.clock.now(), campaign)
         played = planning.simulate(found, catch_up=house.settings.catch_up) if simulate else None
     expected = planning.expected(found)
-    if form == "json":
-        output.as_json(_as_json(found, expected, played, names))
-    else:
-        _print(found, expected, played, names)
+    with written(to) as out:
+        match form:
+            case "json":
+                output.as_json(_as_json(found, expected, played, names))
+            case "ics":
+                out.write(planning.as_calendar(found, names=names))
+            case "html":
+                spoken = language or default_language()
+                out.write(planning.as_page(found, played, language=spoken, names=names))
+            case _:
+                _print(found, expected, played, names, by)
+    if to is not None:
+        output.note(f"The plan is in {to}: {expected.posts} posts.")
     if played is not None and played.problems:
         raise typer.Exit(3)
 
 
-def _print(found: Snapshot, expected: Expected, played: Simulation | None, names: bool) -> None:
+def _print(
+    found: Snapshot, expected: Expected, played: Simulation | None, names: bool, by: str
+) -> None:
     if names:
+        steps = sorted(found.steps, key=lambda step: step.account) if by == "account" else None
         output.table(
             ("due", "account", "kind", "state", "text"),
             (
@@ -68,7 +88,7 @@ def _print(found: Snapshot, expected: Expected, played: Simulation | None, names
                     step.state,
                     _first_words(step.text),
                 )
-                for step in found.steps
+                for step in steps or found.steps
             ),
             empty="Nothing is queued.",
         )
@@ -81,13 +101,13 @@ def _print(found: Snapshot, expected: Expected, played: Simulation | None, names
     if played is None:
         return
     for trouble in played.warnings:
-        output.warning(trouble.message)
+        output.warning(trouble.message if names else trouble.nameless)
     for account, price in sorted(played.costs.items()) if names else ():
         output.line(f"Cost of {account}: about {price:.2f} USD.")
     if played.costs:
         output.line(f"Cost in all: about {sum(played.costs.values()):.2f} USD.")
     for trouble in played.problems:
-        output.line(f"Would go wrong: {trouble.message}")
+        output.line(f"Would go wrong: {trouble.message if names else trouble.nameless}")
     output.line(
         f"{len(played.sent_at)} would go out, {played.latest.total_seconds():.0f} s late at most;"
         f" {len(played.problems)} problems."
@@ -119,19 +139,19 @@ def _as_json(
             for step in found.steps
         ]
     if played is not None:
-        shown["problems"] = [_trouble(trouble) for trouble in played.problems]
-        shown["warnings"] = [_trouble(trouble) for trouble in played.warnings]
+        shown["problems"] = [_trouble(trouble, names) for trouble in played.problems]
+        shown["warnings"] = [_trouble(trouble, names) for trouble in played.warnings]
         shown["cost_usd"] = float(sum(played.costs.values()))
         shown["latest_s"] = played.latest.total_seconds()
     return shown
 
 
-def _trouble(trouble: Any) -> dict[str, Any]:
+def _trouble(trouble: Trouble, names: bool) -> dict[str, Any]:
     return {
         "rule": trouble.rule,
-        "account": trouble.account,
+        "account": trouble.account if names else None,
         "delivery": trouble.delivery,
-        "message": trouble.message,
+        "message": trouble.message if names else trouble.nameless,
     }
 
 

@@ -16,9 +16,9 @@ from socialstrike.audit import checkpoints
 from socialstrike.audit.people import Names
 from socialstrike.db.models import Campaign, Delivery, Post
 from socialstrike.lifecycle import State
+from socialstrike.page.html import CLOSING, Html, head, lines, link, opening, safe, said, tag
 from socialstrike.redaction import redact
 from socialstrike.report import facts
-from socialstrike.report.html import CLOSING, Html, head, lines, link, opening, safe, said, tag
 from socialstrike.report.words import Language, Words
 
 #: Faults are named up to this number; the rest is for ``socialstrike audit verify``.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from socialstrike.drafts import CampaignSpec
 from socialstrike.plan import Snapshot, Step, Voice, expected, simulate
 
 NOW = datetime(2027, 1, 23, 18, tzinfo=UTC)
@@ -130,3 +131,87 @@ def test_the_budget_of_an_application_counts_all_its_accounts() -> None:
     ]
     [trouble] = [t for t in simulate(_day(*steps)).problems if t.rule == "budget"]
     assert "10001 posts" in trouble.message
+
+
+def test_a_paused_account_or_a_pulled_stop_sends_nothing() -> None:
+    paused = Voice("collectif-x", "x", paused="by hand")
+    other = _step(2, account="page", platform="facebook")
+    assert simulate(_day(_step(1), other, collectif_x=paused)).sent_at.keys() == {2}
+    assert simulate(_day(_step(1), other, stopped=True)).sent_at == {}
+
+
+def test_what_is_due_after_the_credentials_end_is_not_counted_as_sent() -> None:
+    ending = Voice("collectif-x", "x", expires_at=DAY + timedelta(hours=1))
+    played = simulate(_day(_step(1), _step(2, DAY + timedelta(hours=2)), collectif_x=ending))
+    assert played.sent_at.keys() == {1}
+
+
+def test_what_a_platform_has_been_handed_goes_out_whatever_stands_still_here() -> None:
+    handed = _step(1, state="handed_off", account="page", platform="facebook")
+    played = simulate(_day(handed, stopped=True, page=Voice("page", "facebook", paused="x")))
+    assert played.sent_at == {1: DAY}
+    assert [trouble.rule for trouble in played.problems] == ["stopped"]
+
+
+def test_a_parked_delivery_needs_a_person_and_is_not_counted_as_sent() -> None:
+    played = simulate(_day(_step(7, state="parked")))
+    assert played.sent_at == {}
+    [trouble] = played.problems
+    assert (trouble.rule, trouble.delivery) == ("parked", 7)
+    assert "posts resolve 7" in trouble.message
+
+
+def test_what_was_published_before_takes_room_in_the_budgets() -> None:
+    past = [
+        _step(n, state="published", published_at=DAY - timedelta(minutes=10)) for n in range(100)
+    ]
+    played = simulate(_day(*past, _step(100)))
+    assert played.sent_at == {100: DAY + timedelta(minutes=5)}
+
+
+def _odd(*steps: Step) -> list[str]:
+    return [trouble.rule for trouble in simulate(_day(*steps)).warnings]
+
+
+def test_an_empty_plan_is_odd() -> None:
+    assert _odd() == ["nothing"]
+    assert _odd(_step(1, state="published")) == ["nothing"]
+
+
+def test_a_post_without_time_for_a_second_try_is_odd() -> None:
+    assert _odd(_step(1, late_after=DAY + timedelta(seconds=30))) == ["no-second-try"]
+
+
+def test_more_posts_in_an_hour_than_x_takes_from_people_are_odd() -> None:
+    minutes = [DAY + timedelta(seconds=35 * n) for n in range(102)]
+    assert _odd(*(_step(n, at) for n, at in enumerate(minutes))) == ["pace"]
+    hourly = [_step(n, at) for n, at in enumerate(minutes[:100])]
+    assert _odd(*hourly) == []
+
+
+def test_an_account_that_repeats_itself_is_odd_where_the_platform_refuses_it() -> None:
+    hours = (DAY, DAY + timedelta(hours=1))
+    assert _odd(*(_step(n, at, text="Grève") for n, at in enumerate(hours))) == ["repeated-text"]
+    there = {"text": "Grève", "account": "masto", "platform": "mastodon"}
+    assert _odd(*(_step(n, at, **there) for n, at in enumerate(hours))) == []
+
+
+def test_an_occupation_outside_its_campaigns_window_is_odd() -> None:
+    strike = CampaignSpec("greve", date(2027, 1, 24), "Europe/Paris")
+    last = datetime(2027, 1, 24, 22, 59, tzinfo=UTC)
+    steps = [
+        _step(n, at, kind="occupation", campaign="greve")
+        for n, at in enumerate([last, last + timedelta(minutes=1)])
+    ]
+    announced = _step(2, DAY - timedelta(days=1), campaign="greve")
+    voices = {"collectif-x": Voice("collectif-x", "x")}
+    snapshot = Snapshot(NOW, (*steps, announced), voices, campaigns={"greve": strike})
+    [warning] = simulate(snapshot).warnings
+    assert (warning.rule, warning.delivery) == ("window", 1)
+
+
+def test_every_rule_has_words_that_name_nobody() -> None:
+    noisy = _day(_step(1, text="é" * 281), collectif_x=Voice("collectif-x", "x", paused="by hand"))
+    played = simulate(noisy)
+    assert {trouble.rule for trouble in played.problems} == {"length", "paused"}
+    assert all("collectif" not in trouble.nameless for trouble in played.problems)

@@ -9,8 +9,8 @@ import pytest
 
 import socialstrike.report
 from socialstrike.lifecycle import State
+from socialstrike.page.html import Html, link, safe, said, tag
 from socialstrike.report import default_language
-from socialstrike.report.html import Html, link, safe, said, tag
 from socialstrike.report.words import _FRENCH, Words
 
 PARIS = ZoneInfo("Europe/Paris")

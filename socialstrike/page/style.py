@@ -1,4 +1,4 @@
-"""How the report looks: black on white, on a screen as on paper."""
+"""How a page looks: black on white, on a screen as on paper."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ header p, .aside { margin: .2rem 0; color: var(--soft); max-width: 60rem; }
 a { color: #0b4f8a; overflow-wrap: anywhere; }
 a:focus-visible { outline: 3px solid #0b4f8a; outline-offset: 2px; }
 .wide { overflow-x: auto; }
+.wide + .wide { margin-top: 1.2rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 caption { text-align: start; padding-bottom: .4rem; color: var(--soft); }
 th, td {

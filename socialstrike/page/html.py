@@ -8,8 +8,8 @@ import html
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from socialstrike.page.style import STYLE
 from socialstrike.redaction import printable
-from socialstrike.report.style import STYLE
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 #: Nothing is loaded from anywhere, and nothing runs, whatever a text may hold.

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from socialstrike import redaction
+
 if TYPE_CHECKING:
     from socialstrike.db.session import Database
     from socialstrike.sandbox.process import SandboxProcess
@@ -43,7 +45,8 @@ _USER_FOLDERS = {
 
 @pytest.fixture(autouse=True)
 def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Each test runs as a user without settings, without a proxy, and with an empty home."""
+    """Each test runs as a user without settings, proxy, home, or secrets of the test before."""
+    monkeypatch.setattr(redaction, "_known", redaction._Index())
     for name in os.environ:
         ours = name.upper().startswith("SOCIALSTRIKE_") and name.upper() not in _KEPT
         if ours or name.lower() in _PROXIES:

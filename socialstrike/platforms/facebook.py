@@ -422,7 +422,8 @@ def _is_duplicate(code: int | None, subcode: int | None) -> bool:
 
 
 def _sorted(status: int, code: int | None, subcode: int | None) -> type[PlatformError]:
-    if status >= 500 or code in _TRANSIENT or _is_duplicate(code, subcode):
+    # A status outside the 400s proves nothing, whatever code comes with it.
+    if not 400 <= status < 500 or code in _TRANSIENT or _is_duplicate(code, subcode):
         return OutcomeUnknown
     if code in _TOKEN or code in _PERMISSION or subcode == _CONFIRM_IDENTITY:
         return CredentialsRefused

@@ -49,7 +49,7 @@ from socialstrike.platforms.http import (
     read_media,
     url_told,
 )
-from socialstrike.platforms.x_text import comparable, written_out
+from socialstrike.platforms.x_text import comparable, same, written_out
 
 if TYPE_CHECKING:
     from tweepy import Client
@@ -233,7 +233,7 @@ class X(HttpPlatform):
         for post in self._posts(user_id, begin):
             made, remote_id = moment_told(post["created_at"]), identifier(post["id"])
             mine = made >= begin and remote_id not in others
-            if mine and comparable(written_out(post, remote_id)) == wanted:
+            if mine and same(written_out(post, remote_id), wanted):
                 return _publication(remote_id, made)
         return None
 

@@ -18,7 +18,7 @@ from socialstrike.platforms.base import (
     Swap,
     TemporarilyUnavailable,
 )
-from socialstrike.platforms.consent import answered, page, seconds_told, secret_told
+from socialstrike.platforms.consent import answered, page, scopes_told, seconds_told, secret_told
 
 if TYPE_CHECKING:
     from socialstrike.platforms.transport import Session
@@ -102,7 +102,7 @@ def redeem_code(
             "connected (offline.access)"
         )
     mine = {name: keys[name] for name in ("client_id", "client_secret") if keys.get(name)}
-    return {**mine, **_pair(told), "scopes": str(told.get("scope") or "")}
+    return {**mine, **_pair(told), "scopes": " ".join(scopes_told(told.get("scope")) or ())}
 
 
 def due(keys: Mapping[str, str]) -> bool:

@@ -32,6 +32,14 @@ def written_out(post: Mapping[str, Any], remote_id: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
+def same(seen: str, wanted: str) -> bool:
+    """Whether a post's text, written out, is the one whose comparable form is ``wanted``.
+
+    One that is far too long is not: its normal form could take minutes.
+    """
+    return len(seen) <= 4 * len(wanted) + 1_000 and comparable(seen) == wanted
+
+
 def comparable(text: str) -> str:
     """``text`` without what X may change by itself: spaces, a link's scheme and last slash."""
     words = unicodedata.normalize("NFC", text).split()

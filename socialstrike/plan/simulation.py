@@ -101,6 +101,8 @@ def simulate(snapshot: Snapshot, *, catch_up: float = 0.0) -> Simulation:
         problems.append(
             Trouble("stopped", "the emergency stop is pulled, nothing goes out: socialstrike start")
         )
+    if snapshot.unapproved:
+        problems.append(_unapproved(snapshot.unapproved))
     sent_at: dict[int, datetime] = {}
     costs: dict[str, Decimal] = {}
     for name, steps in ahead.items():
@@ -117,6 +119,8 @@ def simulate(snapshot: Snapshot, *, catch_up: float = 0.0) -> Simulation:
         for step, at in _times(snapshot.now, voice, ours, sorted(said[name]), catch_up):
             if at > step.late_after:
                 problems.append(_too_late(step, at))
+            elif step.delivery in snapshot.unapproved:
+                continue
             elif voice.expires_at is None or at < voice.expires_at:
                 sent_at[step.delivery] = at
     problems += _of_apps(snapshot, sent_at)
@@ -178,6 +182,16 @@ def _of_content(voice: Voice, steps: Iterable[Step]) -> Iterator[Trouble]:
                 voice.name,
                 step.delivery,
             )
+
+
+def _unapproved(lacking: Mapping[int, str]) -> Trouble:
+    first = min(lacking)
+    return Trouble(
+        "approval",
+        f"{len(lacking)} deliveries wait for approval, the first is {lacking[first]}: socialstrike"
+        " approvals waiting",
+        delivery=first,
+    )
 
 
 def _of_account(voice: Voice, steps: list[Step]) -> Iterator[Trouble]:

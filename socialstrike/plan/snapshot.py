@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from socialstrike import campaigns, queue
+from socialstrike import approvals, campaigns, queue
 from socialstrike.db.models import Account, Campaign, Delivery, Post
 from socialstrike.drafts import CampaignSpec
 from socialstrike.lifecycle import State
@@ -63,7 +63,8 @@ class Voice:
 class Snapshot:
     """The queue at one moment: the steps by due time, the accounts they need, the stop.
 
-    ``campaigns`` are those of the steps, and the one that was asked for, by name.
+    ``campaigns`` are those of the steps, and the one that was asked for, by name. ``unapproved``
+    says of each delivery that waits for approval what it lacks.
     """
 
     now: datetime
@@ -71,6 +72,7 @@ class Snapshot:
     voices: Mapping[str, Voice]
     stopped: bool = False
     campaigns: Mapping[str, CampaignSpec] = field(default_factory=dict)
+    unapproved: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -108,7 +110,8 @@ def snapshot(session: Session, now: datetime, campaign: str | None = None) -> Sn
         steps.append(_step(delivery, post, account, name))
     named = {step.campaign for step in steps} | {campaign}
     specs = {name: spec for name, spec in campaigns.known(session).items() if name in named}
-    return Snapshot(now, tuple(steps), voices, queue.stopped(session) is not None, specs)
+    stopped, lacking = queue.stopped(session) is not None, approvals.waiting(session, campaign)
+    return Snapshot(now, tuple(steps), voices, stopped, specs, lacking)
 
 
 def expected(snapshot: Snapshot) -> Expected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -215,3 +216,10 @@ def test_every_rule_has_words_that_name_nobody() -> None:
     played = simulate(noisy)
     assert {trouble.rule for trouble in played.problems} == {"length", "paused"}
     assert all("collectif" not in trouble.nameless for trouble in played.problems)
+
+
+def test_what_nobody_approved_would_not_go_out() -> None:
+    day = replace(_day(_step(1), _step(2)), unapproved={2: "approved by 1 of 2 people"})
+    played = simulate(day)
+    assert [(t.rule, t.delivery) for t in played.problems] == [("approval", 2)]
+    assert set(played.sent_at) == {1}

@@ -177,7 +177,8 @@ def test_a_restored_home_looks_up_what_may_have_gone_out_and_sends_nothing_twice
     ended = queued.run("--home", home, "database", "restore", "copy.db")
 
     assert ended.code == 0, ended.said
-    assert "4 are still to go out; 2 of them may have gone out since the backup" in ended.out
+    # Two were due; of what waits, Facebook's may have been handed off since.
+    assert "4 are still to go out; 3 of them may have gone out since the backup" in ended.out
     assert f"put the old home's at {home / 'vault.key'}" in ended.out
     shutil.copy(queued.home / "vault.key", home / "vault.key")
 

@@ -177,7 +177,7 @@ def queue_many(strike, count: int, *, spread: float = 0.0) -> set[str]:
 # A full disk ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [180, 224, 300, 400, 560, 800, 1200])
+@pytest.mark.parametrize("size", [224, 260, 300, 400, 560, 800, 1200])
 def test_what_was_taken_in_before_the_disk_was_full_is_there_and_goes_out(
     day, sandbox, tmp_path: Path, size: int
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -43,6 +44,11 @@ def usable(session: Session) -> dict[str, str]:
     return {
         account.name: account.platform for account in every(session) if account.forgotten_at is None
     }
+
+
+def limits_told(session: Session) -> dict[str, Mapping[str, Any] | None]:
+    """What the platforms told of each account's own limits, by the account's name."""
+    return dict(session.execute(select(Account.name, Account.told)).all())
 
 
 def add(

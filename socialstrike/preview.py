@@ -144,11 +144,6 @@ def of_deliveries(session: Session, ids: Sequence[int]) -> list[Preview]:
     return _previews(said, told)
 
 
-def limits_told(session: Session) -> dict[str, Mapping[str, Any] | None]:
-    """What the platforms told of each account's own limits, by the account's name."""
-    return dict(session.execute(select(Account.name, Account.told)).all())
-
-
 def _said(drafts: Iterable[Draft]) -> Iterator[_Said]:
     for draft in drafts:
         pictures = tuple(Picture(picture.path.name, picture.alt) for picture in draft.media)

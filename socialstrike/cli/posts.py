@@ -81,7 +81,7 @@ def add(
     with opened(context) as house:
         with house.database.read() as session:
             spec = campaigns.spec(campaigns.get(session, campaign)) if campaign else None
-            known = accounts.usable(session)
+            known, told = accounts.usable(session), accounts.limits_told(session)
         draft = post_file.draft(
             text=text,
             at=at,
@@ -94,6 +94,7 @@ def add(
             now=house.clock.now(),
             late=late,
             warnings=odd,
+            told=told,
         )
         result = _queue(house, [(spec, [draft])], odd, dry_run, hand_off=hand_off)
         _report(result, as_json)
@@ -123,6 +124,7 @@ def import_(
     with opened(context) as house:
         with house.database.read() as session:
             known, specs = accounts.usable(session), campaigns.known(session)
+            told = accounts.limits_told(session)
         read = post_file.read(
             files,
             campaigns=specs.get,
@@ -131,6 +133,7 @@ def import_(
             campaign=campaign,
             day=_day(day),
             late=late,
+            told=told,
         )
         warnings = [warning for file in read for warning in file.warnings]
         packs = [(file.campaign, file.drafts) for file in read]

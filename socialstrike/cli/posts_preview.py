@@ -78,7 +78,7 @@ def _of_files(
 
     with house.database.read() as session:
         known, specs = accounts.usable(session), campaigns.known(session)
-        told = previewing.limits_told(session)
+        told = accounts.limits_told(session)
     read = post_file.read(
         [*map(Path, files)],
         campaigns=specs.get,
@@ -87,6 +87,7 @@ def _of_files(
         campaign=campaign,
         day=day,
         check_past=False,
+        told=told,
     )
     for warning in (warning for file in read for warning in file.warnings):
         output.warning(str(warning))

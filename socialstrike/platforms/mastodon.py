@@ -69,6 +69,8 @@ _PAGES = 25
 #: How long to wait for a picture that the server still works on: seconds between the questions.
 _PATIENCE = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
+#: Characters; it counts with every text of the account.
+_LONGEST_WARNING = 100
 _VISIBILITIES = ("public", "unlisted", "private")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]{2,8})?")
 _SCOPES = "read:accounts, read:statuses, write:media and write:statuses"
@@ -102,6 +104,9 @@ class Mastodon(HttpPlatform, OwnScheduler):
             "visibility", "Visibility (public, unlisted, private)", secret=False, required=False
         ),
         CredentialField("language", "Language (such as fr)", secret=False, required=False),
+        CredentialField(
+            "content_warning", "Content warning over every post", secret=False, required=False
+        ),
         CredentialField(
             "scopes", "What the token allows", secret=False, required=False, asked=False
         ),
@@ -195,7 +200,7 @@ class Mastodon(HttpPlatform, OwnScheduler):
             scopes=scopes,
             missing=mastodon_consent.missing(scopes),
             remaining=answer.remaining() if answer else None,
-            told=self._told(),
+            told=self._room(self._told()),
         )
 
     @guarded("upload")
@@ -337,6 +342,14 @@ class Mastodon(HttpPlatform, OwnScheduler):
         wrapped = not isinstance(error, PlatformError) and isinstance(inner, PlatformError)
         return super().trouble(operation, inner if wrapped else error)  # type: ignore[arg-type]  # just checked
 
+    def _room(self, told: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """What was told, less the account's content warning, which counts with every text."""
+        warning = self.access.credentials.get("content_warning")
+        if not warning:
+            return told
+        limits = self.limits_for(told)
+        return {**(told or {}), "text": max(limits.text - limits.length(warning), 1)}
+
     def _send(
         self, payload: Payload, media_ids: Sequence[str], at: datetime | None = None
     ) -> Answer:
@@ -347,6 +360,7 @@ class Mastodon(HttpPlatform, OwnScheduler):
             media_ids=list(media_ids) or None,
             visibility=chosen.get("visibility") or None,
             language=chosen.get("language") or None,
+            spoiler_text=chosen.get("content_warning") or None,
             idempotency_key=payload.key,
             scheduled_at=at,
         )
@@ -498,6 +512,8 @@ def _only_status(answer: Response, **_settings: object) -> None:
 def _checked(given: Mapping[str, str], *, allow_local: bool) -> str:
     """The address of the instance, once all that is not secret is right. Raises InvalidInput."""
     visibility, language = given.get("visibility"), given.get("language")
+    if len(given.get("content_warning") or "") > _LONGEST_WARNING:
+        raise InvalidInput(f"the content warning must be {_LONGEST_WARNING} characters at most")
     if visibility and visibility not in _VISIBILITIES:
         raise InvalidInput(f"the visibility must be one of {', '.join(_VISIBILITIES)}")
     if language and not _LANGUAGE.fullmatch(language):

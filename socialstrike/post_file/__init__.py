@@ -70,13 +70,15 @@ def read(
     day: date | None = None,
     late: bool = False,
     check_past: bool = True,
+    told: posts.Told | None = None,
 ) -> list[PostFile]:
     """Read post files, each in its own folder, against the known ``campaigns`` and ``accounts``.
 
     ``accounts`` maps names to platforms; ``now`` is aware. ``campaign`` names the campaign of
     files that have none of their own, and renames that of files that have one. ``day`` moves the
     campaign and every date in the files with it. A past time is an error unless ``late`` accepts
-    it within its lateness limit, or ``check_past`` is off.
+    it within its lateness limit, or ``check_past`` is off. ``told`` are the limits of accounts that
+    have their own, by name.
 
     Raises InvalidFile with the problems of all files at once.
     """
@@ -93,6 +95,7 @@ def read(
                 album=Album(source.path.parent),
                 now=now if check_past and not source.astray else None,
                 late=late,
+                told=told or {},
             )
             drafts = _drafts(source, setting, room)
             setting.album.tell(source.report)
@@ -117,11 +120,12 @@ def draft(
     campaign: CampaignSpec | None = None,
     late: bool = False,
     warnings: list[Problem] | None = None,
+    told: posts.Told | None = None,
 ) -> Draft:
     """One post from a command's arguments, checked as in a file. ``now`` is aware.
 
     ``at`` may also be ``now`` or a delay such as ``+10m``; ``media`` are (path, alt text).
-    What is odd but allowed is added to ``warnings``.
+    What is odd but allowed is added to ``warnings``; ``told`` as for ``read``.
     Raises InvalidFile, whose problems name the arguments.
     """
     report = Report("posts add")
@@ -146,6 +150,7 @@ def draft(
         album=Album(None),
         now=now,
         late=late,
+        told=told or {},
     )
     made = None
     with suppress(StopReading):

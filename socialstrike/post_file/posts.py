@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from socialstrike import platforms
 from socialstrike.content import with_hashtag
 from socialstrike.drafts import CampaignSpec, Draft, DraftDelivery, DraftMedia
 from socialstrike.exceptions import InvalidInput
+from socialstrike.platforms.base import Limits
 from socialstrike.post_file import head
 from socialstrike.post_file.nodes import (
     Fields,
@@ -60,9 +62,16 @@ MAX_WRITTEN_NAMES = 200_000  # characters
 NO_LINK = "none"
 
 
+#: Limits of accounts that have their own, by name.
+Told = Mapping[str, Mapping[str, Any] | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """All that surrounds the posts of one file. ``now`` is aware; None: times may be past."""
+    """All that surrounds the posts of one file. ``now`` is aware; None: times may be past.
+
+    ``told`` are the limits of accounts that have their own, by name (Platform.limits_for).
+    """
 
     calendar: Calendar
     campaign: CampaignSpec | None
@@ -70,6 +79,7 @@ class Setting:
     album: Album
     now: datetime | None
     late: bool = False
+    told: Told = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,16 +319,17 @@ def _check_limits(
     line: int | None,
     report: Report,
 ) -> None:
-    """Report what a platform would refuse: once for each text and platform, naming the account."""
-    checked: set[tuple[str, str, int | None]] = set()
+    """Report what a platform would refuse: once for each text and limits, naming the account."""
+    checked: set[tuple[str, str, str, int | None]] = set()
     for delivery, said in deliveries:
-        seen = (delivery.platform, said.field, said.line)
+        told = setting.told.get(delivery.account)
+        seen = (delivery.platform, str(told), said.field, said.line)
         if seen in checked:
             continue
         checked.add(seen)
         adapter = platforms.get(delivery.platform)
-        limit = adapter.limits.text
-        length = adapter.limits.length(adapter.compose(said.text, parts.link))
+        limits = adapter.limits_for(told)
+        limit, length = limits.text, limits.length(adapter.compose(said.text, parts.link))
         if length > limit:
             report.error(
                 said.line,
@@ -327,38 +338,41 @@ def _check_limits(
                 f" {length - limit} too many with its hashtag and link;"
                 f" shorten it, or write variants: {{{delivery.platform}: …}}",
             )
-    for platform in dict.fromkeys(setting.addressees.platform_of[name] for name in parts.accounts):
-        _check_media(parts.media, platform, line, report)
+    looked: dict[tuple[str, str], Mapping[str, Any] | None] = {}
+    for name in parts.accounts:
+        told = setting.told.get(name)
+        looked.setdefault((setting.addressees.platform_of[name], str(told)), told)
+    for (platform, _), told in looked.items():
+        adapter = platforms.get(platform)
+        _check_media(parts.media, adapter.label, adapter.limits_for(told), line, report)
 
 
 def _check_media(
-    media: Sequence[DraftMedia], platform: str, line: int | None, report: Report
+    media: Sequence[DraftMedia], label: str, limits: Limits, line: int | None, report: Report
 ) -> None:
-    adapter = platforms.get(platform)
-    limits = adapter.limits
     if len(media) > limits.media:
         report.error(
             line,
             "media",
-            f"names {len(media)} pictures, and {adapter.label} takes {limits.media}; drop some",
+            f"names {len(media)} pictures, and {label} takes {limits.media}; drop some",
         )
     for picture in media:
         name = shown(picture.path.name)
         if picture.mime_type not in limits.media_types:
             kind = picture.mime_type.removeprefix("image/").upper()
-            report.error(line, "media", f"{name} is {kind}; {adapter.label} wants PNG or JPEG")
+            report.error(line, "media", f"{name} is {kind}; {label} wants PNG or JPEG")
         elif picture.size > limits.media_bytes:
             report.error(
                 line,
                 "media",
-                f"{name} has {picture.size / 1e6:.1f} MB, and {adapter.label} takes"
+                f"{name} has {picture.size / 1e6:.1f} MB, and {label} takes"
                 f" {limits.media_bytes / 1e6:.1f} MB; make it smaller",
             )
         if len(picture.alt) > limits.alt:
             report.error(
                 line,
                 "media",
-                f"the alt text of {name} has {len(picture.alt)} characters, and {adapter.label}"
+                f"the alt text of {name} has {len(picture.alt)} characters, and {label}"
                 f" takes {limits.alt}; shorten it",
             )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -99,7 +100,7 @@ def made(server: Instance, **credentials: str) -> Mastodon:
 
 def test_a_post_carries_the_deliverys_key_and_the_accounts_choices(instance: Instance) -> None:
     instance.says("/api/v1/statuses", status())
-    adapter = made(instance, visibility="unlisted", language="fr")
+    adapter = made(instance, visibility="unlisted", language="fr", content_warning="Grève")
 
     for _ in range(2):
         adapter.publish(HELLO, ())
@@ -108,6 +109,7 @@ def test_a_post_carries_the_deliverys_key_and_the_accounts_choices(instance: Ins
     assert [key for key, _ in sent] == ["key-hello", "key-hello"]
     assert b"visibility=unlisted" in sent[0][1]
     assert b"language=fr" in sent[0][1]
+    assert f"spoiler_text={quote('Grève')}".encode() in sent[0][1]
 
 
 def test_nothing_is_asked_of_the_instance_but_to_publish(
@@ -139,6 +141,7 @@ def test_an_instance_may_be_typed_in_any_way(instance: Instance, typed: str) -> 
         ({"instance": "mastodon"}, "mastodon.social"),
         ({"visibility": "direct"}, "public, unlisted, private"),
         ({"language": "français"}, "such as fr"),
+        ({"content_warning": "!" * 101}, "100 characters at most"),
     ],
 )
 def test_a_field_that_cannot_be_right_is_said_when_the_account_is_added(
@@ -181,6 +184,12 @@ def test_an_instances_own_limits_become_the_accounts(
     assert (limits.text, limits.media, limits.media_bytes, limits.alt) == (1000, 6, 8_000_000, 700)
     assert limits.media_types == {"image/png"}
     assert limits.length("https://example.org/") == 30
+
+
+def test_a_content_warning_takes_its_room_from_every_text(instance: Instance) -> None:
+    instance.says("/api/v2/instance", {"configuration": CONFIGURATION})
+    warned = made(instance, content_warning="Grève")
+    assert Mastodon.limits_for(warned.check().told).text == 1000 - len("Grève")
 
 
 def test_an_instance_like_pleroma_tells_its_length_elsewhere(

@@ -151,6 +151,16 @@ def test_an_accounts_variant_goes_before_its_platforms(write: Write) -> None:
     }
 
 
+def test_an_account_with_limits_of_its_own_is_held_to_them(write: Write) -> None:
+    known = {"grande": "mastodon", "petite": "mastodon"}
+    told = {"petite": {"text": 20, "media": 0}}
+    path = write(one(to="[grande, petite]", text="Nous sommes toutes en grève"))
+    [found] = problems(path, accounts=known, told=told)
+    assert "of 20 on Mastodon (for petite)" in found
+    short = write(one(to="[grande, petite]", text="En grève"), "courte.yaml")
+    assert len(read(short, accounts=known, told=told).drafts) == 1
+
+
 def test_groups_platforms_and_all_name_each_account_once(write: Write) -> None:
     path = write("groups: {nous: [collectif-fb, antenne-x]}\n" + one(to="[nous, x, all]"))
     accounts = [item.account for item in read(path).drafts[0].deliveries]

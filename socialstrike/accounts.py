@@ -80,9 +80,10 @@ def add(
         session.add(account)
     if base_url is not None or event == "account.added":
         account.base_url, account.allow_local = base_url, allow_local
+    account.allow_local = account.allow_local or allow_local
     account.authorised_by = authorised_by or account.authorised_by
     account.credentials = vault.seal(place_of(for_sealing(session, vault), account), fields)
-    account.identity = account.checked_at = account.expires_at = None
+    account.identity = account.checked_at = account.expires_at = account.told = None
     account.paused_at = account.pause_reason = account.forgotten_at = None
     session.flush()
     audit.append(
@@ -93,6 +94,7 @@ def add(
         account=name,
         platform=platform,
         base_url=account.base_url,
+        allow_local=account.allow_local or None,
         authorised_by=account.authorised_by,
     )
     return account

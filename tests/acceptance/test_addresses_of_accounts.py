@@ -58,3 +58,18 @@ def test_a_stored_address_that_is_not_allowed_any_more_is_used_by_no_check(cli: 
     ended = cli.call("accounts", "check", "fb")
     assert ended.code == 3
     assert "private network" in " ".join(ended.said.split())
+
+
+def test_the_word_may_come_later_and_is_in_the_log(cli: Cli) -> None:
+    assert _add(cli).code == 0
+    assert _add(cli, "--allow-local", "--replace").code == 0
+
+    (account,) = cli.call("accounts", "list", "--json").json()
+    assert (account["base_url"], account["allow_local"]) == (None, True)
+    first, again = (
+        entry
+        for entry in cli.call("audit", "list", "--json").json()
+        if entry["event"] in {"account.added", "account.replaced"}
+    )
+    assert "allow_local" not in first
+    assert again["allow_local"] is True

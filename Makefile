@@ -9,6 +9,8 @@ PACK ?= sample_posts/blocage24janvier.yaml
 PDS ?= $(VENV)/pds
 # Where `make test-oracles` keeps the official counter of X's texts.
 TWITTER_TEXT ?= $(VENV)/twitter-text
+# Many tests wait for a process or a server: two for each core keep the cores busy.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 # More words for pytest, as in: make test ARGS="tests/unit -x"
 ARGS ?=
 
@@ -30,7 +32,7 @@ rehearse: $(VENV)/.runtime ## Play the sample strike day against the local sandb
 	$(BIN)/socialstrike rehearse $(PACK)
 
 test: $(VENV)/.dev ## Run every test
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 gauntlet: $(VENV)/.dev ## Break it in every known way, often: 35 minutes, and a table of what held
 	$(BIN)/python -m pytest tests/gauntlet --gauntlet=long $(ARGS)

@@ -6,7 +6,6 @@ on use.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,25 +25,32 @@ from socialstrike.platforms.base import (
     OutcomeUnknown,
     OwnScheduler,
     Payload,
-    PlatformError,
     Publication,
     RateLimited,
-    Rejected,
-    Remaining,
     Scheduled,
     TemporarilyUnavailable,
+)
+from socialstrike.platforms.facebook_codes import (
+    BLOCKED,
+    CONFIRM_IDENTITY,
+    GONE,
+    PERMISSION,
+    codes,
+    is_duplicate,
+    kind_of,
+    regained_at,
+    remaining,
+    used_up_until,
 )
 from socialstrike.platforms.http import (
     Answer,
     Diagnosis,
     Exchange,
     HttpPlatform,
-    by_status,
     guarded,
     identifier,
     moment_told,
     name_told,
-    no_later_than_a_day,
     page_told,
     read_media,
     url_told,
@@ -62,17 +68,7 @@ _GRAPH = f"{_HOST}/{_VERSION}"
 #: Pages of a hundred posts that a look-up goes back through at most.
 _PAGES = 10
 
-_THROTTLED = {4, 17, 32, 341, 613, *range(80001, 80010)}
-_TOKEN = {102, 190}
-_PERMISSION = {10, *range(200, 300)}
-_TRANSIENT = {1, 2}
-_BLOCKED, _DUPLICATE, _GONE = 368, 506, (100, 33)
-_ALREADY_POSTED, _CONFIRM_IDENTITY = 1404082, 4854002
 _RESUME = "socialstrike accounts resume {account}"
-
-#: Facebook counts over a sliding hour and does not say when calls are let through again: a part
-#: of that hour, after which what was used has fallen below the limit unless others use it too.
-_BREATHER = timedelta(minutes=5)
 
 
 class FacebookPage(HttpPlatform, OwnScheduler):
@@ -161,7 +157,7 @@ class FacebookPage(HttpPlatform, OwnScheduler):
             ends,
             scopes=scopes,
             missing=tuple(sorted(set(facebook_consent.SCOPES) - set(scopes))) if scopes else (),
-            remaining=_remaining(told) if told else None,
+            remaining=remaining(told) if told else None,
         )
 
     @guarded("upload")
@@ -180,7 +176,7 @@ class FacebookPage(HttpPlatform, OwnScheduler):
         fields = self._fields(payload, media_ids)
         made = _publication(_id(self._call(f"{self._page}/feed", post_args=fields)))
         told = self.exchange.answer
-        return replace(made, throttled_until=_used_up_until(told) if told else None)
+        return replace(made, throttled_until=used_up_until(told) if told else None)
 
     @guarded("find")
     def find(
@@ -248,7 +244,7 @@ class FacebookPage(HttpPlatform, OwnScheduler):
         try:
             done = self._call(remote_id, method="DELETE").get("success") is True
         except Exception:
-            if self.exchange.answer is None or _codes(self.exchange.answer) != _GONE:
+            if self.exchange.answer is None or codes(self.exchange.answer) != GONE:
                 raise
             # Facebook says the same of a post that is gone and of one it hides from this token:
             # only a token that still opens the page makes it mean gone.
@@ -259,21 +255,21 @@ class FacebookPage(HttpPlatform, OwnScheduler):
 
     def diagnose(self, answer: Answer) -> Diagnosis:
         """Sort by Facebook's own codes, after what a status alone says."""
-        code, subcode = _codes(answer)
+        code, subcode = codes(answer)
         error = answer.json().get("error")
         told = error.get("message") if isinstance(error, dict) else ""
         words = told if isinstance(told, str) else ""
-        kind, remedy = _sorted(answer.status, code, subcode), None
-        if subcode == _CONFIRM_IDENTITY:
+        kind, remedy = kind_of(answer.status, code, subcode), None
+        if subcode == CONFIRM_IDENTITY:
             remedy = "log in to Facebook, confirm who you are, then run: " + _RESUME
-        elif code in _PERMISSION:
+        elif code in PERMISSION:
             needed = "pages_manage_posts, pages_read_engagement and pages_show_list"
             remedy = f"give the token {needed}, then run: {_RESUME}"
-        elif kind is RateLimited and code == _BLOCKED:
+        elif kind is RateLimited and code == BLOCKED:
             remedy = "Facebook holds the page back for a while; send fewer posts, further apart"
-        elif kind is OutcomeUnknown and _is_duplicate(code, subcode):
+        elif kind is OutcomeUnknown and is_duplicate(code, subcode):
             remedy = "it says that this was posted already, so it is looked up there first"
-        return Diagnosis(kind, words, remedy, _regained_at(answer))
+        return Diagnosis(kind, words, remedy, regained_at(answer))
 
     def _message(self, payload: Payload) -> str:
         """The text; with pictures a link has no place of its own, so it follows the text."""
@@ -294,7 +290,7 @@ class FacebookPage(HttpPlatform, OwnScheduler):
         try:
             post = self._call(post_id, args={"fields": wanted})
         except Exception:
-            if self.exchange.answer is None or _codes(self.exchange.answer) != _GONE:
+            if self.exchange.answer is None or codes(self.exchange.answer) != GONE:
                 raise
             self._page_itself()  # as for a deletion: only a token that still works means gone
             return None
@@ -372,66 +368,6 @@ def _only_json(response: Response, **_settings: object) -> None:
     """Stop the library from searching anything else for tokens: on large answers it takes long."""
     if "json" not in response.headers.get("content-type", ""):
         raise TypeError("the answer is no JSON")
-
-
-def _codes(answer: Answer) -> tuple[int | None, int | None]:
-    error = answer.json().get("error")
-    if not isinstance(error, dict):
-        return None, None
-    code, subcode = error.get("code"), error.get("error_subcode")
-    # Not isinstance: true would be code 1.
-    return (code if type(code) is int else None, subcode if type(subcode) is int else None)
-
-
-def _regained_at(answer: Answer) -> datetime | None:
-    """When calls are allowed again by the usage header, which counts in minutes."""
-    try:
-        usage = json.loads(answer.headers.get("x-business-use-case-usage", "{}"))
-        cases = [case for cases in usage.values() for case in cases]
-        minutes = max(float(case["estimated_time_to_regain_access"]) for case in cases)
-        regained = datetime.now(UTC) + timedelta(minutes=minutes) if minutes > 0 else None
-        return no_later_than_a_day(regained)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
-        return None
-
-
-def _used_up_until(answer: Answer) -> datetime | None:
-    """Until when to wait where a usage header stands at 100 % or over; None below that."""
-    if max(_used(answer), default=0) >= 100:
-        return _regained_at(answer) or datetime.now(UTC) + _BREATHER
-    return _regained_at(answer)
-
-
-def _used(answer: Answer) -> Iterator[float]:
-    """What the usage headers say was used, in per cent."""
-    for name in ("x-app-usage", "x-page-usage"):
-        try:
-            yield from map(float, json.loads(answer.headers.get(name, "{}")).values())
-        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-            continue  # in a form that is not known: the platform still refuses what is too much
-
-
-def _remaining(answer: Answer) -> Remaining | None:
-    """The hundredths of what the app or the page may ask for that are left."""
-    used = max(_used(answer), default=None)
-    return None if used is None else Remaining(100 - int(min(max(used, 0), 100)), 100)
-
-
-def _is_duplicate(code: int | None, subcode: int | None) -> bool:
-    return code == _DUPLICATE or (code, subcode) == (_BLOCKED, _ALREADY_POSTED)
-
-
-def _sorted(status: int, code: int | None, subcode: int | None) -> type[PlatformError]:
-    # A status outside the 400s proves nothing, whatever code comes with it.
-    if not 400 <= status < 500 or code in _TRANSIENT or _is_duplicate(code, subcode):
-        return OutcomeUnknown
-    if code in _TOKEN or code in _PERMISSION or subcode == _CONFIRM_IDENTITY:
-        return CredentialsRefused
-    if code in _THROTTLED or code == _BLOCKED:
-        return RateLimited
-    if code is not None and status != 429:
-        return Rejected
-    return by_status(status)
 
 
 def _id(answer: Mapping[str, Any]) -> str:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from socialstrike.exceptions import InvalidInput
 from socialstrike.platforms import mastodon_consent
-from socialstrike.platforms.addresses import checked_instance
 from socialstrike.platforms.base import (
     Access,
     Budget,
@@ -55,7 +54,8 @@ from socialstrike.platforms.http import (
     read_media,
     url_told,
 )
-from socialstrike.platforms.mastodon_text import URL_LENGTH, alike, length, same, shown
+from socialstrike.platforms.mastodon_instance import USUAL, checked, limits_of, told_by
+from socialstrike.platforms.mastodon_text import alike, same, shown
 
 if TYPE_CHECKING:
     from mastodon import Mastodon as Client
@@ -69,10 +69,6 @@ _PAGES = 25
 #: How long to wait for a picture that the server still works on: seconds between the questions.
 _PATIENCE = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
-#: Characters; it counts with every text of the account.
-_LONGEST_WARNING = 100
-_VISIBILITIES = ("public", "unlisted", "private")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]{2,8})?")
 _SCOPES = "read:accounts, read:statuses, write:media and write:statuses"
 
 #: A 403 that speaks of these is about the account or its token; any other is about the post.
@@ -88,14 +84,7 @@ class Mastodon(HttpPlatform, OwnScheduler):
     name: ClassVar[str] = "mastodon"
     label: ClassVar[str] = "Mastodon"
     #: What an instance has unless it says otherwise; see ``limits_for``.
-    limits: ClassVar[Limits] = Limits(
-        text=500,
-        length=length,
-        media=4,
-        media_bytes=16 * 1024 * 1024,
-        media_types=frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"}),
-        alt=1_500,
-    )
+    limits: ClassVar[Limits] = USUAL
     budgets: ClassVar[Sequence[Budget]] = (Budget(300, timedelta(hours=3)),)
     credential_fields: ClassVar[Sequence[CredentialField]] = (
         CredentialField("instance", "Instance (such as mastodon.social)", secret=False),
@@ -122,7 +111,7 @@ class Mastodon(HttpPlatform, OwnScheduler):
 
         self.access, self.exchange = access, Exchange()
         try:
-            instance = self._instance = _checked(access.credentials, allow_local=access.allow_local)
+            instance = self._instance = checked(access.credentials, allow_local=access.allow_local)
         except InvalidInput as error:
             raise CredentialsRefused(str(error)) from None
         session = partial(
@@ -150,26 +139,12 @@ class Mastodon(HttpPlatform, OwnScheduler):
     @classmethod
     def limits_for(cls, told: Mapping[str, Any] | None) -> Limits:
         """The instance's own limits, where it told them and they are within reason."""
-        told, usual = told or {}, cls.limits
-        types = told.get("media_types")
-        taken = usual.media_types
-        if isinstance(types, list | tuple | set | frozenset):
-            taken &= {kind for kind in types if isinstance(kind, str)}
-        url_length = _number(told.get("url_length"), 1, 500, URL_LENGTH)
-        return replace(
-            usual,
-            text=_number(told.get("text"), 1, 100_000, usual.text),
-            length=length if url_length == URL_LENGTH else partial(length, url_length=url_length),
-            media=_number(told.get("media"), 0, 40, usual.media),
-            media_bytes=_number(told.get("media_bytes"), 1, usual.media_bytes, usual.media_bytes),
-            media_types=taken,
-            alt=_number(told.get("alt"), 1, 10_000, usual.alt),
-        )
+        return limits_of(told)
 
     @classmethod
     def missing_fields(cls, given: Mapping[str, str]) -> list[str]:
         """See Platform. Raises InvalidInput for a field that cannot be what it should be."""
-        _checked(given, allow_local=True)  # whether it may be local is the account's matter
+        checked(given, allow_local=True)  # whether it may be local is the account's matter
         return super().missing_fields(given)
 
     @classmethod
@@ -440,7 +415,7 @@ class Mastodon(HttpPlatform, OwnScheduler):
         """The instance's limits; None where it does not say. Older servers know version 1 alone."""
         for ask in (self._client.instance_v2, self._client.instance_v1):
             try:
-                return _limits_in(self._ask(ask).json())
+                return told_by(self._ask(ask).json())
             except Exception:
                 if self.exchange.answer is None or self.exchange.answer.status not in {404, 410}:
                     raise
@@ -509,55 +484,11 @@ def _only_status(answer: Response, **_settings: object) -> None:
     answer.raw = io.BytesIO(b"{}")
 
 
-def _checked(given: Mapping[str, str], *, allow_local: bool) -> str:
-    """The address of the instance, once all that is not secret is right. Raises InvalidInput."""
-    visibility, language = given.get("visibility"), given.get("language")
-    if len(given.get("content_warning") or "") > _LONGEST_WARNING:
-        raise InvalidInput(f"the content warning must be {_LONGEST_WARNING} characters at most")
-    if visibility and visibility not in _VISIBILITIES:
-        raise InvalidInput(f"the visibility must be one of {', '.join(_VISIBILITIES)}")
-    if language and not _LANGUAGE.fullmatch(language):
-        raise InvalidInput("the language must be a code of two or three letters, such as fr")
-    return checked_instance(given.get("instance") or "instance.invalid", allow_local=allow_local)
-
-
-def _number(value: object, least: int, most: int, usual: int) -> int:
-    """``value`` if it is a number, held between two bounds; else ``usual``."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        return usual
-    return min(value, most)
-
-
 def _count(value: object) -> int:
     """How many posts an account has. Raises TypeError for what is no number of them."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise TypeError("the number of posts is none")
     return value
-
-
-def _limits_in(instance: Mapping[str, Any]) -> dict[str, Any]:
-    """What an instance of either version says about itself, in our words; unread where absent."""
-
-    def part(name: str) -> Mapping[str, Any]:
-        configuration = instance.get("configuration")
-        found = configuration.get(name) if isinstance(configuration, dict) else None
-        return found if isinstance(found, dict) else {}
-
-    statuses, media = part("statuses"), part("media_attachments")
-    told = {
-        # Pleroma and its like say the length here.
-        "text": statuses.get("max_characters", instance.get("max_toot_chars")),
-        "media": statuses.get("max_media_attachments"),
-        "media_bytes": media.get("image_size_limit"),
-        "alt": media.get("description_limit"),
-        "url_length": statuses.get("characters_reserved_per_url"),
-    }
-    kept: dict[str, Any] = {n: v for n, v in told.items() if isinstance(v, int)}
-    types = media.get("supported_mime_types")
-    if isinstance(types, list):
-        ours = Mastodon.limits.media_types
-        kept["media_types"] = sorted({t for t in types if isinstance(t, str)} & ours)
-    return kept
 
 
 def _reset_at(answer: Answer) -> datetime | None:

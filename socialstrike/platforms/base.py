@@ -7,7 +7,7 @@ errors, which answer one question: may it be tried again?
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -414,3 +414,9 @@ class OwnScheduler(Platform):
 
         A lost answer is TemporarilyUnavailable: the same again does no harm.
         """
+
+
+def first_before(until: datetime | None, posts: Iterable[Publication]) -> Publication | None:
+    """The oldest of ``posts``, newest first, that was made before ``until``."""
+    found = [post for post in posts if post.at and (until is None or post.at < until)]
+    return found[-1] if found else None

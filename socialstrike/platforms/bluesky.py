@@ -14,7 +14,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
-from socialstrike.content import graphemes
 from socialstrike.platforms.base import (
     Access,
     Consent,
@@ -31,7 +30,8 @@ from socialstrike.platforms.base import (
     RateLimited,
     Rejected,
 )
-from socialstrike.platforms.bluesky_pictures import MOST_BYTES, fitted
+from socialstrike.platforms.bluesky_pictures import fitted
+from socialstrike.platforms.bluesky_record import blob_told, entry, iso, record_key, text_length
 from socialstrike.platforms.bluesky_session import Kept
 from socialstrike.platforms.consent import secret_told
 from socialstrike.platforms.http import (
@@ -41,7 +41,6 @@ from socialstrike.platforms.http import (
     HttpPlatform,
     by_status,
     guarded,
-    identifier,
     moment_told,
     name_told,
     read_media,
@@ -53,13 +52,8 @@ T = TypeVar("T")
 _HOST = "https://bsky.social"
 _COLLECTION = "app.bsky.feed.post"
 _APP_PASSWORD = re.compile(r"[a-z0-9]{4}(?:-[a-z0-9]{4}){3}", re.IGNORECASE)
-_MIME_TYPE = re.compile(r"image/[a-z0-9.+-]{1,50}")
 _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,200}")
 
-#: Record keys begin with a time in microseconds. These two years have passed, so that no key lies
-#: in the future, and their 2**46 microseconds leave room for what tells deliveries apart.
-_FIRST_KEY_TIME = 1_672_531_200_000_000
-_SORTABLE = "234567abcdefghijklmnopqrstuvwxyz"
 
 #: As many different names are looked up for one post; further ones stay plain text, because the
 #: post itself is waiting.
@@ -71,14 +65,6 @@ _CLOSED = {
     "RepoDeactivated",
 }  # fmt: skip
 _TOO_LARGE = {"PayloadTooLarge", "BlobTooLarge"}
-
-
-def text_length(text: str) -> int:
-    """The length counted of 300: graphemes, or a tenth of the UTF-8 bytes where that is more.
-
-    Bluesky allows 300 graphemes and 3,000 bytes, so a text is too long exactly when this is.
-    """
-    return max(graphemes(text), -(-len(text.encode("utf-8", "replace")) // 10))
 
 
 class Bluesky(HttpPlatform):
@@ -172,7 +158,7 @@ class Bluesky(HttpPlatform):
             "com.atproto.repo.uploadBlob", content=content, headers={"Content-Type": mime_type}
         )
         ratio = {"width": width, "height": height}
-        image = _blob_told(answer["blob"])
+        image = blob_told(answer["blob"])
         return json.dumps({"alt": media.alt, "image": image, "aspectRatio": ratio})
 
     @guarded("publish")
@@ -180,13 +166,13 @@ class Bluesky(HttpPlatform):
         """Put the post at its own address, if nothing is there yet; see Platform."""
         text = self.compose(payload.text, payload.link)
         now = datetime.now(UTC)
-        record: dict[str, Any] = {"$type": _COLLECTION, "text": text, "createdAt": _iso(now)}
+        record: dict[str, Any] = {"$type": _COLLECTION, "text": text, "createdAt": iso(now)}
         if languages := re.findall(r"[A-Za-z0-9-]+", self.access.credentials.get("language", "")):
             record["langs"] = languages[:3]
         if found := self._beforehand(lambda: self._facets(text)):
             record["facets"] = found
         if media_ids:
-            images = [_entry(media_id) for media_id in media_ids]
+            images = [entry(media_id) for media_id in media_ids]
             record["embed"] = {"$type": "app.bsky.embed.images", "images": images}
         key = record_key(payload.key)
         # Raw, because the library leaves out a null, and the null is what says: only if absent.
@@ -405,23 +391,6 @@ class Bluesky(HttpPlatform):
         return answer.content
 
 
-def record_key(key: str) -> str:
-    """The address of a delivery's post in its account: a TID that only ``key`` decides."""
-    number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])
-    tid = (_FIRST_KEY_TIME + (number >> 18)) << 10 | number & 0x3FF
-    return "".join(_SORTABLE[tid >> shift & 31] for shift in range(60, -1, -5))
-
-
-def _entry(media_id: str) -> Any:
-    try:
-        return json.loads(media_id)
-    except ValueError:
-        raise Rejected(
-            "a picture of the post was never handed over to Bluesky; queue the post again with: "
-            "socialstrike posts add"
-        ) from None
-
-
 def _error(answer: Answer) -> tuple[str, str]:
     problem = answer.json()
     name, message = (problem.get(part) for part in ("error", "message"))
@@ -439,25 +408,7 @@ def _in_usual_words(answer: Answer) -> Answer:
     return replace(answer, headers={**given, **usual})
 
 
-def _blob_told(blob: Mapping[str, Any]) -> dict[str, Any]:
-    """A picture as posts name it: what all blobs have, and nothing that a server may add.
-
-    Raises TypeError where it is none.
-    """
-    kind, size = blob["mimeType"], blob["size"]
-    if not isinstance(kind, str) or not _MIME_TYPE.fullmatch(kind):
-        raise TypeError("the picture has no type")
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= MOST_BYTES:
-        raise TypeError("the picture has no size")
-    ref = {"$link": identifier(blob["ref"]["$link"])}
-    return {"$type": "blob", "ref": ref, "mimeType": kind, "size": size}
-
-
 def _did(given: object) -> str:
     if not isinstance(given, str) or not _DID.fullmatch(given):
         raise TypeError("the account's id is none")
     return given
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -29,6 +29,7 @@ from socialstrike.platforms.base import (
     RateLimited,
     Scheduled,
     TemporarilyUnavailable,
+    first_before,
 )
 from socialstrike.platforms.facebook_codes import (
     BLOCKED,
@@ -222,12 +223,7 @@ class FacebookPage(HttpPlatform, OwnScheduler):
         known: Collection[str] = (),
     ) -> Publication | None:
         """Look through what the page published; see OwnScheduler."""
-        found = [
-            post
-            for post in self._same(payload, since, known)
-            if post.at and (until is None or post.at < until)
-        ]
-        return found[-1] if found else None
+        return first_before(until, self._same(payload, since, known))
 
     @guarded("retract")
     def take_back(self, scheduled_id: str) -> bool:

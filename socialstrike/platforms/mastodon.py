@@ -36,6 +36,7 @@ from socialstrike.platforms.base import (
     Rejected,
     Scheduled,
     TemporarilyUnavailable,
+    first_before,
 )
 from socialstrike.platforms.consent import scopes_told
 from socialstrike.platforms.http import (
@@ -262,12 +263,7 @@ class Mastodon(HttpPlatform, OwnScheduler):
         known: Collection[str] = (),
     ) -> Publication | None:
         """Look through the account's own posts; see OwnScheduler."""
-        found = [
-            post
-            for post in self._same(payload, since, known)
-            if post.at and (until is None or post.at < until)
-        ]
-        return found[-1] if found else None
+        return first_before(until, self._same(payload, since, known))
 
     @guarded("retract")
     def take_back(self, scheduled_id: str) -> bool:

@@ -150,7 +150,7 @@ def _mastodon(now: str) -> Iterator[Flow]:
 
 
 def _bluesky(now: str) -> Iterator[Flow]:
-    from socialstrike.platforms.bluesky import record_key
+    from socialstrike.platforms.bluesky_record import record_key
 
     login = {"did": DID, "accessJwt": "of-today-it-is", "refreshJwt": "of-tomorrow"}
     bob, expired = {"did": "did:plc:bob"}, (400, {"error": "ExpiredToken", "message": "expired"})

@@ -21,7 +21,7 @@ from socialstrike.platforms.base import (
     Payload,
     Rejected,
 )
-from socialstrike.platforms.bluesky import record_key, text_length
+from socialstrike.platforms.bluesky_record import record_key, text_length
 
 if TYPE_CHECKING:
     from tests.pds.conftest import User

@@ -26,7 +26,8 @@ from socialstrike.platforms.base import (
     Rejected,
     TemporarilyUnavailable,
 )
-from socialstrike.platforms.bluesky import Bluesky, record_key
+from socialstrike.platforms.bluesky import Bluesky
+from socialstrike.platforms.bluesky_record import record_key
 from socialstrike.platforms.http import Answer
 from socialstrike.redaction import printable
 

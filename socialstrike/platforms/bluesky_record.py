@@ -1,0 +1,66 @@
+"""What a post is made of on Bluesky: its key, its text's length, its pictures, its time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from socialstrike.content import graphemes
+from socialstrike.platforms.base import Rejected
+from socialstrike.platforms.bluesky_pictures import MOST_BYTES
+from socialstrike.platforms.http import identifier
+
+_MIME_TYPE = re.compile(r"image/[a-z0-9.+-]{1,50}")
+#: Record keys begin with a time in microseconds. These two years have passed, so that no key lies
+#: in the future, and their 2**46 microseconds leave room for what tells deliveries apart.
+_FIRST_KEY_TIME = 1_672_531_200_000_000
+_SORTABLE = "234567abcdefghijklmnopqrstuvwxyz"
+
+
+def text_length(text: str) -> int:
+    """The length counted of 300: graphemes, or a tenth of the UTF-8 bytes where that is more.
+
+    Bluesky allows 300 graphemes and 3,000 bytes, so a text is too long exactly when this is.
+    """
+    return max(graphemes(text), -(-len(text.encode("utf-8", "replace")) // 10))
+
+
+def record_key(key: str) -> str:
+    """The address of a delivery's post in its account: a TID that only ``key`` decides."""
+    number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])
+    tid = (_FIRST_KEY_TIME + (number >> 18)) << 10 | number & 0x3FF
+    return "".join(_SORTABLE[tid >> shift & 31] for shift in range(60, -1, -5))
+
+
+def entry(media_id: str) -> Any:
+    """A picture's place in a post, as ``upload`` gave it. Raises Rejected where it is none."""
+    try:
+        return json.loads(media_id)
+    except ValueError:
+        raise Rejected(
+            "a picture of the post was never handed over to Bluesky; queue the post again with: "
+            "socialstrike posts add"
+        ) from None
+
+
+def blob_told(blob: Mapping[str, Any]) -> dict[str, Any]:
+    """A picture as posts name it: what all blobs have, and nothing that a server may add.
+
+    Raises TypeError where it is none.
+    """
+    kind, size = blob["mimeType"], blob["size"]
+    if not isinstance(kind, str) or not _MIME_TYPE.fullmatch(kind):
+        raise TypeError("the picture has no type")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= MOST_BYTES:
+        raise TypeError("the picture has no size")
+    ref = {"$link": identifier(blob["ref"]["$link"])}
+    return {"$type": "blob", "ref": ref, "mimeType": kind, "size": size}
+
+
+def iso(moment: datetime) -> str:
+    """An aware moment as records have it: UTC, milliseconds, a Z at the end."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

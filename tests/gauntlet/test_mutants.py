@@ -71,17 +71,24 @@ def test_posts_that_land_late_find_who_looks_too_early(
     mutant: str, make_course: Make, tell: Tell
 ) -> None:
     # The client gives up after 0.5 s, the page takes another post after 1.7 s, and the one that
-    # was given up lands after 2.5 s.
+    # was given up lands after 2.5 s. A busy machine can blur these moments: the mutant gets a
+    # second and a third chance to be found.
     patience = {"connect_timeout": 0.5, "read_timeout": 0.5, "settle": 3, "lookup_every": 0.1}
     course = make_course(size=4, platforms=("facebook",), **patience)
-    for number in range(4):
-        course.sandbox.add_fault("slow_before", account=f"facebook-{number}", seconds=2.5)
-    course.deliver(4, after=1)
-    course.deliver(4, after=2.7)
-    course.deliver(4, after=5)
-    finish(course, *_options(mutant))
+    for _ in range(1 if mutant == "none" else 3):
+        for number in range(4):
+            course.sandbox.add_fault("slow_before", account=f"facebook-{number}", seconds=2.5)
+        with Runner(course, *_options(mutant), until_idle=False) as runner:
+            assert runner.ready()
+            course.deliver(4, after=0.5)
+            course.deliver(4, after=2.2)
+            course.deliver(4, after=4.5)
+            time.sleep(5.5)
+        finish(course, *_options(mutant))
+        verdict = course.verdict()
+        if verdict.twice:
+            break
     tell(mutant, course)
-    verdict = course.verdict()
     assert (verdict.twice == 0) == (mutant == "none")
     assert mutant != "none" or verdict.faults == {}
 

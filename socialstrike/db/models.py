@@ -117,7 +117,10 @@ class Account(Base):
 
 
 class Post(Base):
-    """What is to be said, once; ``key`` makes the second import of a file a no-op."""
+    """What is to be said, once; ``key`` makes the second import of a file a no-op.
+
+    ``options`` is what its platforms are asked for beside: visibility, content warning, language.
+    """
 
     __tablename__ = "posts"
 
@@ -128,6 +131,7 @@ class Post(Base):
     texts: Mapped[list[Any]]
     link: Mapped[str | None] = mapped_column(Text)
     media: Mapped[list[Any]]
+    options: Mapped[dict[str, Any] | None]
     source: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
 
@@ -151,6 +155,9 @@ class Delivery(Base):
     ``hand_off_at`` is from when it is to be given to the platform's own scheduler; from
     ``handed_at`` on that may hold a copy, called ``scheduled_id`` there. ``take_back`` is the
     state it is wanted in once the copy is gone; ``take_backs`` counts the copies that are.
+    ``after_id`` is the delivery of the thread's part before it: it goes out under that one, and not
+    without it (no foreign key: SQLite adds none to a table). ``seen_at`` is when the published post
+    was last seen on its platform, ``gone_at`` when it was first found to have disappeared.
     """
 
     __tablename__ = "deliveries"
@@ -173,6 +180,7 @@ class Delivery(Base):
     scheduled_id: Mapped[str | None] = mapped_column(Text)
     take_back: Mapped[str | None] = mapped_column(String(16))
     take_backs: Mapped[int] = mapped_column(Integer, default=0, server_default=sql("0"))
+    after_id: Mapped[int | None] = mapped_column(Integer)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     absences: Mapped[int] = mapped_column(Integer, default=0)
     lookups: Mapped[int] = mapped_column(Integer, default=0)
@@ -183,6 +191,8 @@ class Delivery(Base):
     remote_id: Mapped[str | None] = mapped_column(Text)
     remote_url: Mapped[str | None] = mapped_column(Text)
     published_at: Mapped[datetime | None]
+    seen_at: Mapped[datetime | None]
+    gone_at: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -200,6 +210,13 @@ class Delivery(Base):
             "hand_off_at",
             sqlite_where=sql("hand_off_at IS NOT NULL"),
             postgresql_where=sql("hand_off_at IS NOT NULL"),
+        ),
+        # What goes out under another, and nothing else.
+        Index(
+            "ix_deliveries_after",
+            "after_id",
+            sqlite_where=sql("after_id IS NOT NULL"),
+            postgresql_where=sql("after_id IS NOT NULL"),
         ),
         # One remote post proves one delivery.
         Index(

@@ -1,0 +1,93 @@
+"""Texts in the language of the person who reads them, out of one gettext catalogue.
+
+The source of every text is English; ``locale/`` holds the translations. A text is translated where
+it is made (``tr``, ``trn``), unless it is kept: the database, the audit log and ``--json`` hold
+English whatever the language, so such a text is only marked (``stored``), and is translated when a
+person is shown it (``shown``).
+"""
+
+from __future__ import annotations
+
+import gettext
+import locale
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
+
+Language = Literal["en", "fr"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+_DOMAIN = "socialstrike"
+_FOLDER = Path(__file__).parent / "locale"
+_PLACE = re.compile(r"\{(\w+)(?:![rs])?(?::[^{}]*)?\}")
+
+_current: Language = "en"
+
+
+def use(language: Language) -> None:
+    """Speak this language from now on, in the whole process."""
+    global _current  # noqa: PLW0603  (a process speaks to one person)
+    _current = language
+
+
+def language() -> Language:
+    """The language spoken now."""
+    return _current
+
+
+def tr(text: str, **values: object) -> str:
+    """The text in the language spoken, its ``{places}`` filled; without values it stays as it is.
+
+    ``text`` is a literal: the catalogue is made by reading the source.
+    """
+    return _filled(_catalogue(_current).gettext(text) if text else text, values)
+
+
+def trn(one: str, many: str, count: int, **values: object) -> str:
+    """``one`` or ``many``, as the language counts; ``{count}`` is among the places."""
+    return _filled(_catalogue(_current).ngettext(one, many, count), {"count": count, **values})
+
+
+def stored(text: str, **values: object) -> str:
+    """The text in English, for what is kept; ``shown`` translates it for a reader."""
+    return _filled(text, values)
+
+
+@cache
+def shown(text: str, language: Language | None = None) -> str:
+    """A text that was kept, in the language spoken or the one given; as it is where it is nobody's.
+
+    The words that filled its places are found again by the catalogue's own texts.
+    """
+    catalogue = _catalogue(language or _current)
+    if (whole := catalogue.gettext(text)) != text:
+        return whole
+    for pattern, translated in _patterns(language or _current):
+        if found := pattern.fullmatch(text):
+            return _filled(translated, found.groupdict())
+    return text
+
+
+def from_environment() -> Language:
+    """The language of the person's settings: LC_ALL, LC_MESSAGES, LANG, then the system's."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if said := os.environ.get(name):
+            return _known(said)
+    return _known(locale.getlocale()[0] or "")
+
+
+def _known(said: str) -> Language:
+    return next((known for known in LANGUAGES if said.lower().startswith(known)), "en")
+
+
+@cache
+def _catalogue(language: Language) -> gettext.NullTranslations:
+    if language == "en":
+        return gettext.NullTranslations()
+    return gettext.translation(_DOMAIN, _FOLDER, [language])
+
+
+def _filled(text: str, values: dict[str, object]) -> str:
+    return text.format(**values) if values else text

@@ -17,6 +17,7 @@ from socialstrike import audit, platforms, redaction
 from socialstrike.db.models import Account, Delivery
 from socialstrike.db.session import Database
 from socialstrike.exceptions import InvalidInput, NotFound, VaultError
+from socialstrike.i18n import tr
 from socialstrike.lifecycle import State
 from socialstrike.platforms.addresses import checked_base_url
 from socialstrike.platforms.base import Access, Identity, Swap, TemporarilyUnavailable
@@ -30,7 +31,9 @@ def get(session: Session, name: str) -> Account:
     """The account called ``name``, forgotten ones included. Raises NotFound."""
     account = session.scalar(select(Account).where(Account.name == name))
     if account is None:
-        raise NotFound(f"there is no account called {name!r}; see: socialstrike accounts list")
+        raise NotFound(
+            tr("there is no account called {name!r}; see: socialstrike accounts list", name=name)
+        )
     return account
 
 
@@ -108,9 +111,17 @@ def refuse_taken(session: Session, name: str, platform: str, *, replace: bool) -
     _check_name(name)
     account = session.scalar(select(Account).where(Account.name == name))
     if account is not None and account.platform != platform:
-        raise InvalidInput(f"{name} is an account on {account.platform}; choose another name")
+        raise InvalidInput(
+            tr(
+                "{name} is an account on {platform}; choose another name",
+                name=name,
+                platform=account.platform,
+            )
+        )
     if account is not None and account.forgotten_at is None and not replace:
-        raise InvalidInput(f"{name} exists already; to give it new credentials, add --replace")
+        raise InvalidInput(
+            tr("{name} exists already; to give it new credentials, add --replace", name=name)
+        )
     return account
 
 
@@ -153,12 +164,19 @@ class Expiry:
 
     def __str__(self) -> str:
         days = next((n for n in _WARNED if self.left <= timedelta(days=n)), _WARNED[-1])
-        when = f"within {days} days" if days > 1 else "within a day"
-        begun = "has ended" if self.left <= timedelta(0) else f"ends {when}"
-        queued = f"; {self.queued_after} deliveries are queued after that" * bool(self.queued_after)
-        return (
-            f"the access of {self.account} {begun} ({self.at:%Y-%m-%d %H:%M} UTC){queued}:"
-            f" socialstrike accounts connect {self.platform} {self.account} --replace"
+        when = tr("within {days} days", days=days) if days > 1 else tr("within a day")
+        begun = tr("has ended") if self.left <= timedelta(0) else f"ends {when}"
+        queued = tr(
+            "; {queued_after} deliveries are queued after that", queued_after=self.queued_after
+        ) * bool(self.queued_after)
+        return tr(
+            "the access of {account} {begun} ({at:%Y-%m-%d %H:%M} UTC){queued}:"
+            " socialstrike accounts connect {platform} {account} --replace",
+            account=self.account,
+            begun=begun,
+            at=self.at,
+            queued=queued,
+            platform=self.platform,
         )
 
 
@@ -202,17 +220,27 @@ def check_fields(platform: str, credentials: Mapping[str, str]) -> dict[str, str
     unknown = sorted(set(credentials) - set(known))
     if unknown:
         raise InvalidInput(
-            f"unknown credential field for {platform}: {', '.join(unknown)};"
-            f" known ones: {', '.join(known)}"
+            tr(
+                "unknown credential field for {platform}: {unknown}; known ones: {known}",
+                platform=platform,
+                unknown=", ".join(unknown),
+                known=", ".join(known),
+            )
         )
     wrong = [name for name, value in credentials.items() if not isinstance(value, str)]
     if wrong:
-        raise InvalidInput(f"the credential fields must be texts: {', '.join(sorted(wrong))}")
+        raise InvalidInput(
+            tr("the credential fields must be texts: {wrong}", wrong=", ".join(sorted(wrong)))
+        )
     fields = {name: value.strip() for name, value in credentials.items() if value.strip()}
     missing = platforms.get(platform).missing_fields(fields)
     if missing:
         raise InvalidInput(
-            f"missing or empty credential for {platform}: {', '.join(missing)}; give all of them"
+            tr(
+                "missing or empty credential for {platform}: {missing}; give all of them",
+                platform=platform,
+                missing=", ".join(missing),
+            )
         )
     return fields
 
@@ -224,8 +252,12 @@ def access(session: Session, vault: Vault, account: Account) -> Access:
     """
     if account.credentials is None:
         raise VaultError(
-            f"the credentials of {account.name} were forgotten; add them again with:"
-            f" socialstrike accounts add {account.platform} {account.name}"
+            tr(
+                "the credentials of {name} were forgotten; add them again with: socialstrike"
+                " accounts add {platform} {name}",
+                name=account.name,
+                platform=account.platform,
+            )
         )
     credentials = vault.open(place_of(home_of(session), account), account.credentials)
     _remember(account.platform, credentials)
@@ -254,8 +286,11 @@ def update_credentials(
         known.get(name, "") != value for name, value in fields.given.items()
     ):
         raise TemporarilyUnavailable(
-            f"the credentials of {account.name} were renewed meanwhile by another process or a"
-            " person; it is tried again with those"
+            tr(
+                "the credentials of {name} were renewed meanwhile by another process or a"
+                " person; it is tried again with those",
+                name=account.name,
+            )
         )
     if isinstance(fields, Swap):
         fields.held = True
@@ -323,7 +358,7 @@ def forget(session: Session, account: Account, *, now: datetime, actor: str) -> 
     """
     account.credentials = None
     account.forgotten_at = now
-    account.paused_at, account.pause_reason = now, "its credentials were forgotten"
+    account.paused_at, account.pause_reason = now, tr("its credentials were forgotten")
     audit.append(
         session, now, "account.forgotten", actor, account=account.name, platform=account.platform
     )
@@ -333,12 +368,14 @@ def read_credentials(path: Path) -> object:
     """The JSON of a credential file. Raises InvalidInput, which never quotes the content."""
     try:
         if path.stat().st_size > 100_000:
-            raise InvalidInput(f"{path} is too large for a credential file")
+            raise InvalidInput(tr("{path} is too large for a credential file", path=path))
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
+        raise InvalidInput(
+            tr("{path} cannot be read: {strerror}", path=path, strerror=error.strerror)
+        ) from None
     except ValueError:
-        raise InvalidInput(f"{path} is not a JSON object of credentials") from None
+        raise InvalidInput(tr("{path} is not a JSON object of credentials", path=path)) from None
 
 
 def _remember(platform: str, credentials: Mapping[str, str]) -> None:
@@ -351,6 +388,9 @@ def _remember(platform: str, credentials: Mapping[str, str]) -> None:
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or name == "all" or name in platforms.REGISTRY:
         raise InvalidInput(
-            f"{name!r} cannot be an account's name; use letters, digits, dots and dashes, and"
-            " neither 'all' nor a platform's name"
+            tr(
+                "{name!r} cannot be an account's name; use letters, digits, dots and dashes,"
+                " and neither 'all' nor a platform's name",
+                name=name,
+            )
         )

@@ -18,6 +18,7 @@ from socialstrike.config import Settings
 from socialstrike.db.migrate import open_database
 from socialstrike.db.session import Database
 from socialstrike.exceptions import DatabaseError, InvalidInput
+from socialstrike.i18n import tr
 from socialstrike.vault import Changed, Keys, Vault
 
 if TYPE_CHECKING:
@@ -66,8 +67,12 @@ class App:
         found_again = to is None and self.keys.shown().source != "passphrase"
         if alive and not (found_again and self.database.sole):
             raise InvalidInput(
-                f"a scheduler works on this home (process {alive[0].pid} on {alive[0].host}) and"
-                " could not find the new key; end it, then run this again"
+                tr(
+                    "a scheduler works on this home (process {pid} on {host}) and could not find"
+                    " the new key; end it, then run this again",
+                    pid=alive[0].pid,
+                    host=alive[0].host,
+                )
             )
 
         def tell(session: Session, changed: Changed) -> None:
@@ -162,7 +167,7 @@ def settings(kind: type[Settings] = Settings, **given: Any) -> Settings:
             f"SOCIALSTRIKE_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
             for problem in error.errors(include_input=False, include_url=False)
         )
-        raise InvalidInput(f"a setting cannot be used: {wrong}") from None
+        raise InvalidInput(tr("a setting cannot be used: {wrong}", wrong=wrong)) from None
 
 
 def log_to_stderr(level: int) -> None:

@@ -19,6 +19,7 @@ from socialstrike import audit, campaigns, signatures
 from socialstrike.audit.chain import Fact
 from socialstrike.db.models import Approval, Approver, Delivery, Home, Post
 from socialstrike.exceptions import InvalidInput, NotFound, VerificationFailed
+from socialstrike.i18n import tr
 from socialstrike.lifecycle import TERMINAL, State
 from socialstrike.queue import Job, gate, select_ids
 from socialstrike.queue.job import content
@@ -60,14 +61,18 @@ def add(session: Session, name: str, key: str | None, *, now: datetime, actor: s
     Raises InvalidInput where the name or the key is taken.
     """
     if not name.strip() or name != name.strip():
-        raise InvalidInput("an approver needs a name, without spaces around it")
+        raise InvalidInput(tr("an approver needs a name, without spaces around it"))
     key = None if key is None else signatures.check_public(key)
     found = session.scalar(select(Approver).where(Approver.name == name))
     if found is not None and found.removed_at is None:
-        raise InvalidInput(f"{name} is an approver already; see: socialstrike approvers list")
+        raise InvalidInput(
+            tr("{name} is an approver already; see: socialstrike approvers list", name=name)
+        )
     owner = key and session.scalar(select(Approver).where(Approver.public_key == key))
     if owner and owner is not found:
-        raise InvalidInput(f"this is the key of {owner.name}; each person needs one of their own")
+        raise InvalidInput(
+            tr("this is the key of {name}; each person needs one of their own", name=owner.name)
+        )
     approver = found or Approver(name=name)
     approver.public_key, approver.added_at, approver.removed_at = key, now, None
     session.add(approver)
@@ -95,7 +100,7 @@ def remove(session: Session, name: str, *, now: datetime, actor: str) -> int:
     for approval, delivery in rows:
         approval.voided_at = now
         facts = {**jobs[delivery].facts(), "content": approval.content_hash}
-        why = "the approver was removed"
+        why = tr("the approver was removed")
         audit.append(session, now, "approval.voided", actor, **facts, person=name, reason=why)
     return len(rows)
 
@@ -132,9 +137,11 @@ def approve(
     approver = _approver(session, name)
     if approver.public_key is not None:
         if key is None:
-            raise InvalidInput(f"{name} approves with a key; add: --key FILE")
+            raise InvalidInput(tr("{name} approves with a key; add: --key FILE", name=name))
         if signatures.public_of(key) != approver.public_key:
-            raise InvalidInput(f"this is not the key of {name}; see: socialstrike approvers list")
+            raise InvalidInput(
+                tr("this is not the key of {name}; see: socialstrike approvers list", name=name)
+            )
         asked = request(session, ids, None, lasts=timedelta(minutes=1), now=now)
         return record(session, signatures.sign(asked, key, now), now=now, actor=actor)
     jobs = select_ids(session, ids)
@@ -148,8 +155,14 @@ def request(
     jobs = select_ids(session, ids)
     wrong = [str(job.delivery) for job in jobs if job.state is not State.SCHEDULED]
     if wrong or not jobs:
-        which = f"not scheduled: {', '.join(wrong)}" if wrong else "no delivery waits"
-        raise InvalidInput(f"nothing to ask approval for, {which}; see: socialstrike posts list")
+        which = (
+            tr("not scheduled: {wrong}", wrong=", ".join(wrong))
+            if wrong
+            else tr("no delivery waits")
+        )
+        raise InvalidInput(
+            tr("nothing to ask approval for, {which}; see: socialstrike posts list", which=which)
+        )
     return {
         "format": signatures.REQUEST,
         "database": session.scalars(select(Home.database_id)).one(),
@@ -182,13 +195,15 @@ def record(session: Session, document: Any, *, now: datetime, actor: str) -> Rec
     )
     if approver is None:
         raise VerificationFailed(
-            "no approver here has the key that signed this; nothing was recorded. See:"
-            " socialstrike approvers list"
+            tr(
+                "no approver here has the key that signed this; nothing was recorded. See:"
+                " socialstrike approvers list"
+            )
         )
     if said.database != session.scalars(select(Home.database_id)).one():
-        raise InvalidInput("this approval was signed for another home; nothing was recorded")
+        raise InvalidInput(tr("this approval was signed for another home; nothing was recorded"))
     if said.expires_at <= now:
-        raise InvalidInput("this approval has expired; export a new request and have it signed")
+        raise InvalidInput(tr("this approval has expired; export a new request and have it signed"))
     jobs = select_ids(session, [delivery for delivery, _, _ in said.deliveries])
     return _all(session, approver, jobs, said, people=(approver.name,), now=now, actor=actor)
 
@@ -212,13 +227,18 @@ def vote(
     campaign = campaigns.get(session, name)
     yes, no, abstain = tally
     if covers and yes <= no:
-        raise InvalidInput(f"with {yes} for and {no} against this vote approves nothing")
+        raise InvalidInput(
+            tr("with {yes} for and {no} against this vote approves nothing", yes=yes, no=no)
+        )
     jobs = select_ids(session, list(waiting(session, name))) if covers else []
     own = [str(job.delivery) for job in jobs if _wrote(session, job, (actor,))]
     if own:
         raise InvalidInput(
-            f"you queued or changed {', '.join(own)}; somebody else has to record the vote that"
-            " approves it. Nothing was changed"
+            tr(
+                "you queued or changed {own}; somebody else has to record the vote that"
+                " approves it. Nothing was changed",
+                own=", ".join(own),
+            )
         )
     facts: dict[str, Fact] = {
         "date": day.isoformat(),
@@ -261,7 +281,7 @@ def _all(
         _give(session, approver, job, said, now=now, actor=actor)
         given.append(job.delivery)
     if refused and not given and not known:
-        raise InvalidInput("\n".join([*refused, "Nothing was recorded"]))
+        raise InvalidInput("\n".join([*refused, tr("Nothing was recorded")]))
     session.flush()
     return Recorded(tuple(given), tuple(known), tuple(refused))
 
@@ -277,19 +297,24 @@ def _fault(
 ) -> str | None:
     """Why this approval does not count for the delivery."""
     if job.state is not State.SCHEDULED:
-        return f"is {job.state}; only what is scheduled can be approved"
+        return tr("is {state}; only what is scheduled can be approved", state=job.state)
     if said is not None and terms[job.delivery] != (job.content_hash, job.due_at):
-        return "was changed since this was signed; export a new request"
+        return tr("was changed since this was signed; export a new request")
     if said is not None and said.campaign not in {None, job.campaign}:
-        return f"is not of the campaign {said.campaign}, for which this was signed"
+        return tr(
+            "is not of the campaign {campaign}, for which this was signed", campaign=said.campaign
+        )
     if said is not None and session.scalar(
         select(Approval.id).where(
             Approval.delivery_id == job.delivery, Approval.signature == said.signature
         )
     ):
-        return f"had this approval of {approver.name}, which was voided; it has to be signed anew"
+        return tr(
+            "had this approval of {name}, which was voided; it has to be signed anew",
+            name=approver.name,
+        )
     if _wrote(session, job, people):
-        return "was queued or changed by the same person; somebody else has to approve it"
+        return tr("was queued or changed by the same person; somebody else has to approve it")
     return None
 
 
@@ -352,7 +377,10 @@ def _approver(session: Session, name: str) -> Approver:
     )
     if found is None:
         raise NotFound(
-            f"there is no approver called {name!r}; see: socialstrike approvers list, or add one"
-            f" with: socialstrike approvers add {name}"
+            tr(
+                "there is no approver called {name!r}; see: socialstrike approvers list, or"
+                " add one with: socialstrike approvers add {name}",
+                name=name,
+            )
         )
     return found

@@ -12,6 +12,7 @@ from socialstrike import audit
 from socialstrike.db.models import Campaign, Delivery, Post
 from socialstrike.drafts import CampaignSpec
 from socialstrike.exceptions import InvalidInput, NotFound
+from socialstrike.i18n import tr
 from socialstrike.lifecycle import State
 
 #: What may still become of a delivery is open in these.
@@ -29,8 +30,11 @@ def get(session: Session, name: str) -> Campaign:
     campaign = session.scalar(select(Campaign).where(Campaign.name == name))
     if campaign is None:
         raise NotFound(
-            f"there is no campaign called {name!r}; see: socialstrike campaigns list, or make it"
-            f" with: socialstrike campaigns set {name} --day YYYY-MM-DD"
+            tr(
+                "there is no campaign called {name!r}; see: socialstrike campaigns list, or"
+                " make it with: socialstrike campaigns set {name} --day YYYY-MM-DD",
+                name=name,
+            )
         )
     return campaign
 
@@ -89,15 +93,23 @@ def store(session: Session, wanted: CampaignSpec, *, now: datetime, actor: str) 
     campaign = session.scalar(select(Campaign).where(Campaign.name == wanted.name))
     if campaign is not None and campaign.day != wanted.day:
         raise InvalidInput(
-            f"the campaign {wanted.name} is planned on {campaign.day} already, this says"
-            f" {wanted.day}; give the new strike another name with --campaign NAME"
+            tr(
+                "the campaign {name} is planned on {day} already, this says {wanted_day};"
+                " give the new strike another name with --campaign NAME",
+                name=wanted.name,
+                day=campaign.day,
+                wanted_day=wanted.day,
+            )
         )
     if campaign is not None and spec(campaign) == wanted:
         return campaign
     if campaign is not None and campaign.closed_at is not None:
         raise InvalidInput(
-            f"the campaign {wanted.name} is closed; to change it all the same, run first:"
-            f" socialstrike campaigns reopen {wanted.name}"
+            tr(
+                "the campaign {name} is closed; to change it all the same, run first:"
+                " socialstrike campaigns reopen {name}",
+                name=wanted.name,
+            )
         )
     event = "campaign.changed" if campaign else "campaign.added"
     if campaign is None:

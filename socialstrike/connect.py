@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from socialstrike import accounts, platforms, redaction
 from socialstrike.db.models import Account
 from socialstrike.exceptions import InvalidInput, SocialstrikeError
+from socialstrike.i18n import tr
 from socialstrike.loopback import PATH
 from socialstrike.platforms.addresses import checked_base_url
 from socialstrike.platforms.base import (
@@ -61,14 +62,22 @@ class Wish:
         wrong = sorted(set(self.app) - set(known))
         if wrong or not all(isinstance(value, str) for value in self.app.values()):
             raise InvalidInput(
-                f"to connect to {self.platform} these texts are needed: {', '.join(known)}"
+                tr(
+                    "to connect to {platform} these texts are needed: {known}",
+                    platform=self.platform,
+                    known=", ".join(known),
+                )
                 + (f"; not {', '.join(wrong)}" if wrong else "")
             )
         given = {name: value.strip() for name, value in self.app.items() if value.strip()}
         lacking = [name for name, one in known.items() if one.required and not given.get(name)]
         if lacking:
             raise InvalidInput(
-                f"missing to connect to {self.platform}: {', '.join(lacking)}; give all of them"
+                tr(
+                    "missing to connect to {platform}: {lacking}; give all of them",
+                    platform=self.platform,
+                    lacking=", ".join(lacking),
+                )
             )
         for name, value in given.items():
             if known[name].secret:
@@ -112,13 +121,19 @@ def read(wish: Wish, consent: Consent, text: str) -> dict[str, str]:
         given = dict(parse_qsl(parts.query))
         if consent.state is not None and not fits(consent, given):
             raise InvalidInput(
-                "the address is no answer to what was asked just now (its state is another); "
-                f"nothing was stored, begin again with: {_again(wish)}"
+                tr(
+                    "the address is no answer to what was asked just now (its state is another);"
+                    " nothing was stored, begin again with: {again}",
+                    again=_again(wish),
+                )
             )
     if not given.get("error") and not _CODE.fullmatch(given.get("code", "")):
         raise InvalidInput(
-            "there is no code in what was given; paste the code, or the whole address that the "
-            f"browser ended at; nothing was stored, begin again with: {_again(wish)}"
+            tr(
+                "there is no code in what was given; paste the code, or the whole address"
+                " that the browser ended at; nothing was stored, begin again with: {again}",
+                again=_again(wish),
+            )
         )
     return given
 
@@ -128,8 +143,12 @@ def redeem(wish: Wish, consent: Consent | None, answer: Mapping[str, str]) -> li
     adapter = platforms.get(wish.platform)
     if answer.get("error"):
         raise NotConnected(
-            f"{adapter.label} was told no ({_word(answer['error'])}); nothing was stored. To allow "
-            f"it after all: {_again(wish)}"
+            tr(
+                "{label} was told no ({word}); nothing was stored. To allow it after all: {again}",
+                label=adapter.label,
+                word=_word(answer["error"]),
+                again=_again(wish),
+            )
         )
     if "code" in answer:
         redaction.remember(answer["code"])
@@ -150,11 +169,17 @@ def chosen(grants: Sequence[Grant], wanted: Sequence[str]) -> list[Grant]:
         at = at or [one for number, one in enumerate(grants, 1) if word == str(number)]
         if len(at) != 1:
             raise InvalidInput(
-                f"{_word(word)!r} is not one of the pages: {listed}; nothing was stored"
+                tr(
+                    "{word!r} is not one of the pages: {listed}; nothing was stored",
+                    word=_word(word),
+                    listed=listed,
+                )
             )
         found += [one for one in at if one not in found]
     if not found:
-        raise InvalidInput(f"choose with --page from: {listed}; nothing was stored")
+        raise InvalidInput(
+            tr("choose with --page from: {listed}; nothing was stored", listed=listed)
+        )
     return found
 
 
@@ -168,9 +193,14 @@ def check(wish: Wish, grant: Grant) -> tuple[Grant, Identity]:
     identity = _tried(wish, lambda: adapter(access).check())
     if identity.missing:
         raise NotConnected(
-            f"{adapter.label} allowed {identity.name} too little to post"
-            f" ({', '.join(identity.missing)} missing); nothing was stored. Give the app these"
-            f" permissions, then: {_again(wish)}"
+            tr(
+                "{label} allowed {name} too little to post ({missing} missing); nothing was"
+                " stored. Give the app these permissions, then: {again}",
+                label=adapter.label,
+                name=identity.name,
+                missing=", ".join(identity.missing),
+                again=_again(wish),
+            )
         )
     return replace(grant, credentials=kept), identity
 
@@ -213,11 +243,16 @@ def store(
 
 def late(wish: Wish, seconds: float, refused: int) -> NotConnected:
     """The browser did not come back in time."""
-    others = f" ({refused} other calls were refused)" if refused else ""
+    others = tr(" ({refused} other calls were refused)", refused=refused) if refused else ""
     return NotConnected(
-        f"no answer came from the browser within {seconds:g} seconds{others}; nothing was stored."
-        f" Is the redirect address registered in your app? Else paste the answer: {_again(wish)}"
-        " --no-browser"
+        tr(
+            "no answer came from the browser within {seconds:g} seconds{others}; nothing"
+            " was stored. Is the redirect address registered in your app? Else paste the"
+            " answer: {again} --no-browser",
+            seconds=seconds,
+            others=others,
+            again=_again(wish),
+        )
     )
 
 
@@ -227,8 +262,17 @@ def _tried(wish: Wish, act: Callable[[], T]) -> T:
     except PlatformError as error:
         what = str(error).partition("; ")[0]
         trouble = isinstance(error, TemporarilyUnavailable)
-    next_step = "Try again a little later" if trouble else "A code counts once and not for long"
-    raise NotConnected(f"{what}; nothing was stored. {next_step}; begin again: {_again(wish)}")
+    next_step = (
+        tr("Try again a little later") if trouble else tr("A code counts once and not for long")
+    )
+    raise NotConnected(
+        tr(
+            "{what}; nothing was stored. {next_step}; begin again: {again}",
+            what=what,
+            next_step=next_step,
+            again=_again(wish),
+        )
+    )
 
 
 def _again(wish: Wish) -> str:

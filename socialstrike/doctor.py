@@ -25,6 +25,7 @@ from socialstrike.db import migrate, private
 from socialstrike.db.models import Account, Campaign
 from socialstrike.db.session import Database, database_version
 from socialstrike.exceptions import DatabaseError, SocialstrikeError, VaultError
+from socialstrike.i18n import tr
 from socialstrike.platforms.base import CredentialsRefused, PlatformError
 from socialstrike.vault import Keys, Vault
 
@@ -62,8 +63,8 @@ def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
         yield Finding(
             "home",
             "bad",
-            f"there is no home in {settings.home.absolute()}",
-            "name another with --home, or begin with: socialstrike accounts add x NAME",
+            tr("there is no home in {absolute}", absolute=settings.home.absolute()),
+            tr("name another with --home, or begin with: socialstrike accounts add x NAME"),
         )
         return
     yield from _home(settings)
@@ -75,7 +76,7 @@ def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
         if found.verdict != "bad":
             yield from _inside(database, settings, database.clock(clock))
     except DatabaseError as error:
-        yield Finding("database", "bad", str(error), "look closer: socialstrike database check")
+        yield Finding("database", "bad", str(error), tr("look closer: socialstrike database check"))
     finally:
         database.dispose()
 
@@ -102,8 +103,8 @@ def _home(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "home",
             "bad",
-            f"{home} cannot be written",
-            "run as its owner, or give it to this user with: chown",
+            tr("{home} cannot be written", home=home),
+            tr("run as its owner, or give it to this user with: chown"),
         )
         return
     exposed = private.exposures(settings.database)
@@ -112,38 +113,56 @@ def _home(settings: Settings) -> Iterator[Finding]:
         yield Finding("home", "bad", str(exposed[0]), exposed[0].remedy)
     elif exposed:
         names = " ".join(str(exposure.path) for exposure in exposed)
-        yield Finding("home", "warn", f"others can look into {names}", f"chmod go= {names}")
+        yield Finding(
+            "home",
+            "warn",
+            tr("others can look into {names}", names=names),
+            tr("chmod go= {names}", names=names),
+        )
     elif not private.keeps_modes(home):
         yield Finding(
             "home",
             "warn",
-            f"the disk of {home} knows no permissions: everyone on this machine may read it",
-            "move the home to another disk, or mount this one with umask=077",
+            tr(
+                "the disk of {home} knows no permissions: everyone on this machine may read it",
+                home=home,
+            ),
+            tr("move the home to another disk, or mount this one with umask=077"),
         )
     else:
-        yield Finding("home", "ok", f"{home} is its owner's alone")
+        yield Finding("home", "ok", tr("{home} is its owner's alone", home=home))
 
 
 def disk(home: Path) -> Finding:
     """Whether the home's disk has room."""
     free = shutil.disk_usage(home).free
-    message = f"{free // 1_000_000} MB are free where the home is"
+    message = tr("{free} MB are free where the home is", free=free // 1_000_000)
     if free >= _LITTLE:
         return Finding("disk", "ok", message)
     verdict: Verdict = "bad" if free < _NO_ROOM else "warn"
-    return Finding("disk", verdict, message, "free some space, or move the home to another disk")
+    return Finding(
+        "disk", verdict, message, tr("free some space, or move the home to another disk")
+    )
 
 
 def _database(database: Database) -> Finding:
     version, needed = database_version(database), migrate.known_versions()[-1]
     if version == needed:
-        return Finding("database", "ok", f"it answers, at version {version} of the tables")
+        return Finding(
+            "database", "ok", tr("it answers, at version {version} of the tables", version=version)
+        )
     return Finding(
         "database",
         "bad",
-        f"it is at version {version} of the tables, and this socialstrike needs {needed}",
-        "stop the scheduler, then run: socialstrike database upgrade; or install the socialstrike"
-        " that wrote it",
+        tr(
+            "it is at version {version} of the tables, and this socialstrike needs {needed}",
+            version=version,
+            needed=needed,
+        ),
+        tr(
+            "stop the scheduler, then run: socialstrike database upgrade; or install the"
+            " socialstrike that wrote it"
+        ),
     )
 
 
@@ -156,12 +175,14 @@ def _zones(session: Session) -> Finding:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             missing.append(name)
     if not missing:
-        return Finding("time zones", "ok", f"known here: {', '.join(sorted(names))}")
+        return Finding(
+            tr("time zones"), "ok", tr("known here: {names}", names=", ".join(sorted(names)))
+        )
     return Finding(
-        "time zones",
+        tr("time zones"),
         "bad",
-        f"unknown on this machine: {', '.join(missing)}",
-        "install the time zones anew: pip install --upgrade tzdata",
+        tr("unknown on this machine: {missing}", missing=", ".join(missing)),
+        tr("install the time zones anew: pip install --upgrade tzdata"),
     )
 
 
@@ -171,11 +192,11 @@ def open_key(database: Database, settings: Settings) -> tuple[Vault | None, Find
     try:
         shown = keys.shown()
         if not shown.sealed and not shown.present:
-            return None, Finding("key", "ok", "none yet: the first account makes it")
+            return None, Finding("key", "ok", tr("none yet: the first account makes it"))
         vault = keys.open()
     except VaultError as error:
         return None, Finding("key", "bad", *_told(error))
-    return vault, Finding("key", "ok", f"{shown.place} opens what is sealed")
+    return vault, Finding("key", "ok", tr("{place} opens what is sealed", place=shown.place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,16 +242,26 @@ def _ask(
             finding = Finding(
                 check,
                 "warn",
-                f"its credentials end at {ends:%Y-%m-%d %H:%M} UTC",
-                f"socialstrike accounts add {account.platform} {account.name} --replace",
+                tr("its credentials end at {ends:%Y-%m-%d %H:%M} UTC", ends=ends),
+                tr(
+                    "socialstrike accounts add {platform} {name} --replace",
+                    platform=account.platform,
+                    name=account.name,
+                ),
             )
         if identity.missing:
             finding = Finding(
                 check,
                 "bad",
-                f"its credentials lack what posting needs: {', '.join(identity.missing)}",
-                "give it new ones with: socialstrike accounts add"
-                f" {account.platform} {account.name} --replace",
+                tr(
+                    "its credentials lack what posting needs: {missing}",
+                    missing=", ".join(identity.missing),
+                ),
+                tr(
+                    "give it new ones with: socialstrike accounts add {platform} {name} --replace",
+                    platform=account.platform,
+                    name=account.name,
+                ),
             )
     except PlatformError as error:
         verdict: Verdict = "bad" if isinstance(error, CredentialsRefused) else "warn"
@@ -247,23 +278,30 @@ def _clock(answers: Sequence[_Asked]) -> Finding:
         return Finding(
             "clock",
             "warn",
-            "no platform answered, so nobody can say whether this machine's clock is right",
-            "see whether its time is synchronised: timedatectl",
+            tr("no platform answered, so nobody can say whether this machine's clock is right"),
+            tr("see whether its time is synchronised: timedatectl"),
         )
     # Of many answers the middle one: a single platform may be wrong itself.
     by_size = sorted(answers, key=lambda answer: answer.ahead or 0.0)
     middle = by_size[len(by_size) // 2]
     ahead = middle.ahead or 0.0
     off = abs(ahead)
-    where = f"the clock of {platforms.get(middle.platform).label}"
+    where = tr("the clock of {label}", label=platforms.get(middle.platform).label)
     if off <= _OFF:
-        return Finding("clock", "ok", f"it agrees with {where} within {_OFF:g} s")
-    side = "behind" if ahead > 0 else "ahead of"
+        return Finding(
+            "clock", "ok", tr("it agrees with {where} within {off:g} s", where=where, off=_OFF)
+        )
+    side = "behind" if ahead > 0 else tr("ahead of")
     return Finding(
         "clock",
         "bad" if off > _FAR_OFF else "warn",
-        f"it is about {off:.0f} s {side} {where}, and posts go out by it",
-        "turn on time synchronisation: timedatectl set-ntp true",
+        tr(
+            "it is about {off:.0f} s {side} {where}, and posts go out by it",
+            off=off,
+            side=side,
+            where=where,
+        ),
+        tr("turn on time synchronisation: timedatectl set-ntp true"),
     )
 
 
@@ -273,23 +311,35 @@ def _waiting(account: Account, now: datetime) -> Iterator[Finding]:
         yield Finding(
             f"account {account.name}",
             "warn",
-            f"paused since {account.paused_at:%Y-%m-%d %H:%M} UTC: {account.pause_reason}",
-            f"socialstrike accounts resume {account.name}",
+            tr(
+                "paused since {paused_at:%Y-%m-%d %H:%M} UTC: {pause_reason}",
+                paused_at=account.paused_at,
+                pause_reason=account.pause_reason,
+            ),
+            tr("socialstrike accounts resume {name}", name=account.name),
         )
     elif account.throttled_until is not None and account.throttled_until > now:
         yield Finding(
             f"account {account.name}",
             "ok",
-            f"waits until {account.throttled_until:%Y-%m-%d %H:%M:%S} UTC, as its platform asked",
+            tr(
+                "waits until {throttled_until:%Y-%m-%d %H:%M:%S} UTC, as its platform asked",
+                throttled_until=account.throttled_until,
+            ),
         )
 
 
 def _stop(session: Session) -> Finding:
     halt = queue.stopped(session)
     if halt is None:
-        return Finding("emergency stop", "ok", "not pulled")
+        return Finding(tr("emergency stop"), "ok", tr("not pulled"))
     why = f": {halt.reason}" if halt.reason else ""
-    return Finding("emergency stop", "warn", f"pulled by {halt.by}{why}", "socialstrike start")
+    return Finding(
+        tr("emergency stop"),
+        "warn",
+        tr("pulled by {by}{why}", by=halt.by, why=why),
+        "socialstrike start",
+    )
 
 
 def _queue(session: Session, now: datetime) -> Iterator[Finding]:
@@ -300,38 +350,42 @@ def _queue(session: Session, now: datetime) -> Iterator[Finding]:
         (
             queue.overdue(session, now - _GRACE),
             "warn",
-            "should have gone out by now",
-            "the findings above may say why: a stop, a pause, or no scheduler",
+            tr("should have gone out by now"),
+            tr("the findings above may say why: a stop, a pause, or no scheduler"),
         ),
         (
             counts.get("uncertain", 0),
             "warn",
-            "uncertain, and being looked up by the scheduler",
-            "wait, and do not post them by hand",
+            tr("uncertain, and being looked up by the scheduler"),
+            tr("wait, and do not post them by hand"),
         ),
         (
             counts.get("parked", 0),
             "bad",
-            "must be decided by you",
-            "socialstrike posts list --state parked, then: socialstrike posts resolve",
+            tr("must be decided by you"),
+            tr("socialstrike posts list --state parked, then: socialstrike posts resolve"),
         ),
     ]
     wrong = [Finding("deliveries", v, f"{n} {what}", do) for n, v, what, do in told if n]
-    yield from wrong or [Finding("deliveries", "ok", "none overdue, uncertain or parked")]
+    yield from wrong or [Finding("deliveries", "ok", tr("none overdue, uncertain or parked"))]
 
 
 def scheduler(session: Session, now: datetime, waiting: int) -> Finding:
     """Whether one is alive, where so many deliveries wait for one."""
     beats = heartbeat.alive(session, now)
     if beats:
-        return Finding("scheduler", "ok", f"alive, process {beats[0].pid} on {beats[0].host}")
+        return Finding(
+            "scheduler",
+            "ok",
+            tr("alive, process {pid} on {host}", pid=beats[0].pid, host=beats[0].host),
+        )
     if waiting:
-        message = f"none is running, and {waiting} deliveries wait for one"
+        message = tr("none is running, and {waiting} deliveries wait for one", waiting=waiting)
         return Finding("scheduler", "warn", message, "socialstrike run")
-    return Finding("scheduler", "ok", "none is running, and nothing waits for one")
+    return Finding("scheduler", "ok", tr("none is running, and nothing waits for one"))
 
 
 def _told(error: SocialstrikeError) -> tuple[str, str]:
     """The message of an error apart from the remedy it ends with."""
     what, _, remedy = str(error).partition("; ")
-    return what, remedy or "try again in a moment"
+    return what, remedy or tr("try again in a moment")

@@ -6,6 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+from socialstrike.i18n import tr
+
 # A pipe put in a file's place would hang the one who opens it; these flags do not wait for it.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _FLAGS |= getattr(os, "O_BINARY", 0)
@@ -38,7 +40,7 @@ def read(path: Path, limit: int, *, inside: Path | None = None) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise NotOrdinaryError(f"{path.name} is no ordinary file")
+            raise NotOrdinaryError(tr("{name} is no ordinary file", name=path.name))
         if found.st_size > limit:
             raise TooBigError(found.st_size)
         content = file.read(limit + 1)

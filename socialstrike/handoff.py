@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from socialstrike import accounts, media, queue
 from socialstrike.exceptions import DatabaseError, VaultError
+from socialstrike.i18n import stored
 from socialstrike.lifecycle import State
 from socialstrike.platforms.base import (
     CredentialsRefused,
@@ -70,7 +71,9 @@ class HandOffs(Publisher):
         number: int | None = None
         try:
             if not job.intact():
-                self._refuse(job, "what is stored is not what was queued; import the post again")
+                self._refuse(
+                    job, stored("what is stored is not what was queued; import the post again")
+                )
                 return
             platform = self._own_scheduler(job)
             payload = replace(self._payload(job), key=job.copy_key)
@@ -92,7 +95,10 @@ class HandOffs(Publisher):
             # Nothing was sent: the ticket could not be written. The claim is recovered later.
             log.error("delivery %s: %s", job.delivery, error)
         except OSError as error:
-            why = f"the home cannot be written ({error.strerror}); free some space on its disk"
+            why = stored(
+                "the home cannot be written ({strerror}); free some space on its disk",
+                strerror=error.strerror,
+            )
             self._not_handed_off(job, number, TemporarilyUnavailable(why))
         else:
             self._handed(job, number, there)
@@ -155,7 +161,9 @@ class HandOffs(Publisher):
     def _own_scheduler(self, job: Job) -> OwnScheduler:
         platform = self._platform(job)
         if not isinstance(platform, OwnScheduler):
-            raise Rejected(f"{platform.label} takes no posts ahead of their time")
+            raise Rejected(
+                stored("{label} takes no posts ahead of their time", label=platform.label)
+            )
         return platform
 
     def _begin_hand_over(self, job: Job) -> Begun | None:
@@ -166,7 +174,7 @@ class HandOffs(Publisher):
             )
         )
         if self._paused_since(before):
-            why = "the machine paused before the call; nothing was sent"
+            why = stored("the machine paused before the call; nothing was sent")
             self._not_handed_off(begun.job, begun.number, TemporarilyUnavailable(why))
             return None
         return begun
@@ -180,7 +188,9 @@ class HandOffs(Publisher):
             raise
         except Exception as error:
             log.exception("the adapter of %s failed", platform.name)
-            raise OutcomeUnknown(f"unexpected {type(error).__name__} while handing off") from None
+            raise OutcomeUnknown(
+                stored("unexpected {kind} while handing off", kind=type(error).__name__)
+            ) from None
 
     def _handed(self, job: Job, number: int | None, there: Scheduled | Publication) -> None:
         """The platform has it: in its scheduler or, where its clock says so, out already."""
@@ -278,7 +288,7 @@ class HandOffs(Publisher):
                 return queue.taken_back(session, job, now=now, actor=self._owner)
             if there is None:
                 return queue.vanished(session, job, look_at=again, now=now, actor=self._owner)
-            return queue.postponed(session, job, next_at=again, error="it is there still")
+            return queue.postponed(session, job, next_at=again, error=stored("it is there still"))
 
         self._settle(change)
 

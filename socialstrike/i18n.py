@@ -37,7 +37,7 @@ def language() -> Language:
     return _current
 
 
-def tr(text: str, **values: object) -> str:
+def tr(text: str, /, **values: object) -> str:
     """The text in the language spoken, its ``{places}`` filled; without values it stays as it is.
 
     ``text`` is a literal: the catalogue is made by reading the source.
@@ -45,12 +45,12 @@ def tr(text: str, **values: object) -> str:
     return _filled(_catalogue(_current).gettext(text) if text else text, values)
 
 
-def trn(one: str, many: str, count: int, **values: object) -> str:
+def trn(one: str, many: str, count: int, /, **values: object) -> str:
     """``one`` or ``many``, as the language counts; ``{count}`` is among the places."""
     return _filled(_catalogue(_current).ngettext(one, many, count), {"count": count, **values})
 
 
-def stored(text: str, **values: object) -> str:
+def stored(text: str, /, **values: object) -> str:
     """The text in English, for what is kept; ``shown`` translates it for a reader."""
     return _filled(text, values)
 
@@ -64,9 +64,11 @@ def shown(text: str, language: Language | None = None) -> str:
     catalogue = _catalogue(language or _current)
     if (whole := catalogue.gettext(text)) != text:
         return whole
-    for pattern, translated in _patterns(language or _current):
-        if found := pattern.fullmatch(text):
-            return _filled(translated, found.groupdict())
+    words = text.split(maxsplit=1)
+    for begin in (words[0] if words else "", ""):
+        for pattern, translated in _patterns(language or _current).get(begin, ()):
+            if found := pattern.fullmatch(text):
+                return _filled(translated, found.groupdict())
     return text
 
 
@@ -87,6 +89,50 @@ def _catalogue(language: Language) -> gettext.NullTranslations:
     if language == "en":
         return gettext.NullTranslations()
     return gettext.translation(_DOMAIN, _FOLDER, [language])
+
+
+@cache
+def _patterns(language: Language) -> dict[str, list[tuple[re.Pattern[str], str]]]:
+    """The catalogue's texts with places, by their first word (none where it is a place).
+
+    The most particular first: the one with the most letters of its own.
+    """
+    found: dict[str, list[tuple[int, re.Pattern[str], str]]] = {}
+    texts: dict[object, str] = getattr(_catalogue(language), "_catalog", {})
+    for text, translated in texts.items():
+        if isinstance(text, str) and _PLACE.search(text):
+            own = _PLACE.sub("", text)
+            first = text.split(maxsplit=1)[0]
+            begin = "" if "{" in first else first
+            # What filled a place is text by now: its format was applied before it was kept.
+            plain = _PLACE.sub(r"{\1}", translated)
+            found.setdefault(begin, []).append((len(own), _pattern(text), plain))
+    return {
+        begin: [(pattern, translated) for _, pattern, translated in sorted(rows, key=_by_own)]
+        for begin, rows in found.items()
+    }
+
+
+def _by_own(row: tuple[int, re.Pattern[str], str]) -> int:
+    return -row[0]
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    names: set[str] = set()
+    pieces = []
+    end = 0
+    for place in _PLACE.finditer(text):
+        pieces.append(re.escape(_plain(text[end : place.start()])))
+        name = place[1]
+        pieces.append(f"(?P={name})" if name in names else f"(?P<{name}>.+?)")
+        names.add(name)
+        end = place.end()
+    pieces.append(re.escape(_plain(text[end:])))
+    return re.compile("".join(pieces), re.DOTALL)
+
+
+def _plain(text: str) -> str:
+    return text.replace("{{", "{").replace("}}", "}")
 
 
 def _filled(text: str, values: dict[str, object]) -> str:

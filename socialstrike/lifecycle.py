@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from socialstrike.exceptions import IllegalTransition
+from socialstrike.i18n import stored
 
 
 class State(StrEnum):
@@ -113,7 +114,11 @@ def after(state: State, event: Event) -> State:
         return TRANSITIONS[state, event]
     except KeyError:
         raise IllegalTransition(
-            f"a delivery that is {state} cannot be changed by '{event}'"
+            stored(
+                "a delivery that is {state} cannot be changed by '{event}'",
+                state=state,
+                event=event,
+            )
         ) from None
 
 

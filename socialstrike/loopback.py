@@ -10,6 +10,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import tr
 
 PATH = "/callback"
 
@@ -41,8 +42,12 @@ class Listener:
             self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         except OSError as error:
             raise InvalidInput(
-                f"port {port} of this machine cannot be listened on ({error.strerror}); choose "
-                "another with --port, or paste the answer with --no-browser"
+                tr(
+                    "port {port} of this machine cannot be listened on ({strerror}); choose"
+                    " another with --port, or paste the answer with --no-browser",
+                    port=port,
+                    strerror=error.strerror,
+                )
             ) from None
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
@@ -90,7 +95,7 @@ class Listener:
 
             def do_GET(self) -> None:
                 good = listener._take(self.path, self.headers.get("Host", ""))
-                words = _DONE if good else "This is not the answer that was waited for."
+                words = _DONE if good else tr("This is not the answer that was waited for.")
                 body = f"<!DOCTYPE html><title>socialstrike</title><p>{words}</p>".encode()
                 self.send_response(200 if good else 400)
                 for name, value in {**_HEADERS, "Content-Length": str(len(body))}.items():

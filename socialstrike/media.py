@@ -22,6 +22,7 @@ from socialstrike import files, pictures
 from socialstrike.db.models import Picture
 from socialstrike.drafts import DraftMedia
 from socialstrike.exceptions import InvalidInput, SocialstrikeError
+from socialstrike.i18n import stored
 from socialstrike.platforms.base import Media
 
 
@@ -41,9 +42,17 @@ def keep(session: Session, found: Iterable[DraftMedia]) -> None:
             content = files.read(picture.path, pictures.MAX_BYTES)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise InvalidInput(f"{picture.path} cannot be read: {reason}; import again") from None
+            raise InvalidInput(
+                stored(
+                    "{path} cannot be read: {reason}; import again",
+                    path=picture.path,
+                    reason=reason,
+                )
+            ) from None
         if hashlib.sha256(content).hexdigest() != (picture.original or picture.sha256):
-            raise InvalidInput(f"{picture.path} changed while it was imported; import again")
+            raise InvalidInput(
+                stored("{path} changed while it was imported; import again", path=picture.path)
+            )
         if picture.original is not None:
             content = pictures.clean(content).content
         assert hashlib.sha256(content).hexdigest() == picture.sha256
@@ -73,8 +82,11 @@ def _file(session: Session, folder: Path, picture: Mapping[str, Any]) -> Path:
     content = session.scalar(select(Picture.content).where(Picture.sha256 == picture["sha256"]))
     if content is None or hashlib.sha256(content).hexdigest() != picture["sha256"]:
         raise MediaDamaged(
-            f"the picture {picture['name']} is missing from the database or was changed there;"
-            " cancel the post and import it again"
+            stored(
+                "the picture {picture} is missing from the database or was changed there;"
+                " cancel the post and import it again",
+                picture=picture["name"],
+            )
         )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _write(path, content)

@@ -22,6 +22,7 @@ from socialstrike.db.models import Campaign, Delivery, Picture, Post
 from socialstrike.db.session import Database
 from socialstrike.doctor import Finding, ask_platforms, disk, open_key, scheduler
 from socialstrike.exceptions import SocialstrikeError
+from socialstrike.i18n import tr
 from socialstrike.lifecycle import State
 from socialstrike.plan import Simulation, Snapshot, Step
 from socialstrike.vault import Vault
@@ -173,22 +174,27 @@ def _itself(campaign: Campaign, ahead: Sequence[Step]) -> Finding:
         return Finding(
             "campaign",
             "warn",
-            f"{campaign.name} is closed",
-            f"socialstrike campaigns reopen {campaign.name}",
+            tr("{name} is closed", name=campaign.name),
+            tr("socialstrike campaigns reopen {name}", name=campaign.name),
         )
     if not ahead:
         return Finding(
             "campaign",
             "warn",
-            f"nothing of {campaign.name} is still to go out",
-            "queue its posts with: socialstrike posts import FILE",
+            tr("nothing of {name} is still to go out", name=campaign.name),
+            tr("queue its posts with: socialstrike posts import FILE"),
         )
     over = len({step.account for step in ahead})
     return Finding(
         "campaign",
         "ok",
-        f"{len(ahead)} deliveries over {over} accounts, from {_utc(ahead[0].due_at)} to"
-        f" {_utc(ahead[-1].due_at)}",
+        tr(
+            "{count} deliveries over {over} accounts, from {utc} to {utc2}",
+            count=len(ahead),
+            over=over,
+            utc=_utc(ahead[0].due_at),
+            utc2=_utc(ahead[-1].due_at),
+        ),
     )
 
 
@@ -204,11 +210,14 @@ def _contents(session: Session, campaign: Campaign) -> Iterator[Finding]:
         yield Finding(
             "texts",
             "bad",
-            f"not what was queued any more: deliveries {', '.join(map(str, altered[:_MOST]))}",
-            "look closer: socialstrike database check",
+            tr(
+                "not what was queued any more: deliveries {map}",
+                map=", ".join(map(str, altered[:_MOST])),
+            ),
+            tr("look closer: socialstrike database check"),
         )
     else:
-        yield Finding("texts", "ok", "all are what was queued")
+        yield Finding("texts", "ok", tr("all are what was queued"))
     posts = {row.post_id for row in rows}
     names: dict[str, str] = {}
     for post in session.scalars(select(Post).where(Post.campaign_id == campaign.id)):
@@ -219,11 +228,14 @@ def _contents(session: Session, campaign: Campaign) -> Iterator[Finding]:
         yield Finding(
             "pictures",
             "bad",
-            f"missing from the database or changed there: {', '.join(sorted(damaged)[:_MOST])}",
-            "cancel their posts and import them again",
+            tr(
+                "missing from the database or changed there: {damaged}",
+                damaged=", ".join(sorted(damaged)[:_MOST]),
+            ),
+            tr("cancel their posts and import them again"),
         )
     else:
-        yield Finding("pictures", "ok", f"{len(names)}, all there and unchanged")
+        yield Finding("pictures", "ok", tr("{count}, all there and unchanged", count=len(names)))
 
 
 def _is_kept(session: Session, digest: str) -> bool:
@@ -240,9 +252,16 @@ def _credentials(found: Snapshot, ahead: Sequence[Step]) -> Iterator[Finding]:
             yield Finding(
                 f"account {name}",
                 "bad",
-                f"its credentials end at {_utc(voice.expires_at)}, before its last delivery at"
-                f" {_utc(needed)}",
-                f"socialstrike accounts add {voice.platform} {name} --replace",
+                tr(
+                    "its credentials end at {utc}, before its last delivery at {utc2}",
+                    utc=_utc(voice.expires_at),
+                    utc2=_utc(needed),
+                ),
+                tr(
+                    "socialstrike accounts add {platform} {name} --replace",
+                    platform=voice.platform,
+                    name=name,
+                ),
             )
 
 
@@ -253,14 +272,14 @@ def _played(played: Simulation) -> Iterator[Finding]:
     for verdict, trouble in told[:_MOST]:
         what, _, remedy = trouble.message.rpartition(": ")
         if not remedy.startswith("socialstrike "):
-            what, remedy = trouble.message, "see all of it: socialstrike plan --simulate"
+            what, remedy = trouble.message, tr("see all of it: socialstrike plan --simulate")
         yield Finding("plan", "bad" if verdict == "bad" else "warn", what, remedy)
     if len(told) > _MOST:
-        message = f"{len(told) - _MOST} more things would go wrong or are odd"
-        yield Finding("plan", "warn", message, "socialstrike plan --simulate")
+        message = tr("{count} more things would go wrong or are odd", count=len(told) - _MOST)
+        yield Finding("plan", "warn", message, tr("socialstrike plan --simulate"))
     if not told:
         late = played.latest.total_seconds()
-        yield Finding("plan", "ok", f"all would go out, {late:.0f} s late at most")
+        yield Finding("plan", "ok", tr("all would go out, {late:.0f} s late at most", late=late))
 
 
 def _utc(moment: datetime) -> str:

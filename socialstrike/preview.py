@@ -18,6 +18,7 @@ from socialstrike import content, platforms
 from socialstrike.db.models import Account, Delivery, Post
 from socialstrike.drafts import Draft
 from socialstrike.exceptions import NotFound
+from socialstrike.i18n import tr
 from socialstrike.platforms.base import Limits
 
 #: What a platform counts in.
@@ -137,7 +138,9 @@ def of_deliveries(session: Session, ids: Sequence[int]) -> list[Preview]:
         found = {row[0].id: row for row in rows}
         for number in wanted:
             if number not in found:
-                raise NotFound(f"there is no delivery {number}; see: socialstrike posts list")
+                raise NotFound(
+                    tr("there is no delivery {number}; see: socialstrike posts list", number=number)
+                )
             delivery, post, account = found[number]
             told[account.name] = account.told
             said.append(_stored(delivery, post, account))
@@ -315,25 +318,44 @@ def _notices(one: _Said, limits: Limits, length: int) -> Iterator[Notice]:
     if length > limits.text:
         yield Notice(
             "length",
-            f"{length - limits.text} too many for {label}; shorten it, or write variants:"
-            f" {{{one.platform}: …}}",
+            tr(
+                "{length} too many for {label}; shorten it, or write variants: {{{platform}: …}}",
+                length=length - limits.text,
+                label=label,
+                platform=one.platform,
+            ),
             refused=True,
         )
     if len(one.pictures) > limits.media:
         yield Notice(
-            "pictures", f"{label} takes {limits.media} pictures in a post; drop some", refused=True
+            "pictures",
+            tr(
+                "{label} takes {media} pictures in a post; drop some",
+                label=label,
+                media=limits.media,
+            ),
+            refused=True,
         )
     for picture in one.pictures:
         if len(picture.alt) > limits.alt:
             yield Notice(
                 "alt-length",
-                f"the alt text of {picture.name} has {len(picture.alt)} characters, and {label}"
-                f" takes {limits.alt}; shorten it",
+                tr(
+                    "the alt text of {name} has {count} characters, and {label} takes {alt};"
+                    " shorten it",
+                    name=picture.name,
+                    count=len(picture.alt),
+                    label=label,
+                    alt=limits.alt,
+                ),
                 refused=True,
             )
         if not picture.alt.strip():
             yield Notice(
                 "no-alt",
-                f"{picture.name} has no alt text, so who cannot see it is left out; give it one",
+                tr(
+                    "{name} has no alt text, so who cannot see it is left out; give it one",
+                    name=picture.name,
+                ),
                 refused=False,
             )

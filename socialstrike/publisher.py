@@ -22,6 +22,7 @@ from socialstrike.clock import Clock, SystemClock
 from socialstrike.config import Settings
 from socialstrike.db.session import Database
 from socialstrike.exceptions import DatabaseDamaged, DatabaseError, VaultError
+from socialstrike.i18n import stored
 from socialstrike.platforms.base import (
     CredentialsRefused,
     OutcomeUnknown,
@@ -88,7 +89,9 @@ class Publisher:
         number: int | None = None
         try:
             if not job.intact():
-                self._refuse(job, "what is stored is not what was queued; import the post again")
+                self._refuse(
+                    job, stored("what is stored is not what was queued; import the post again")
+                )
                 return
             platform = self._platform(job)
             payload = self._payload(job)
@@ -111,7 +114,10 @@ class Publisher:
             log.error("delivery %s: %s", job.delivery, error)
         except OSError as error:
             # Before the ticket alone: a picture has no room in the home's cache.
-            why = f"the home cannot be written ({error.strerror}); free some space on its disk"
+            why = stored(
+                "the home cannot be written ({strerror}); free some space on its disk",
+                strerror=error.strerror,
+            )
             self._failed(job, number, TemporarilyUnavailable(why))
         else:
             self._settle(
@@ -174,7 +180,9 @@ class Publisher:
             log.warning("the new session of %s could not be kept: %s", name, error)
             if isinstance(fields, Swap):
                 # It counts once: to go on with what is not kept would lose the account.
-                why = f"the renewed access of {name} could not be stored; it is tried again"
+                why = stored(
+                    "the renewed access of {name} could not be stored; it is tried again", name=name
+                )
                 raise TemporarilyUnavailable(why) from None
 
     def _payload(self, job: Job) -> Payload:
@@ -203,7 +211,9 @@ class Publisher:
             self._failed(
                 begun.job,
                 begun.number,
-                TemporarilyUnavailable("the machine paused before the call; nothing was sent"),
+                TemporarilyUnavailable(
+                    stored("the machine paused before the call; nothing was sent")
+                ),
             )
             return None
         return begun
@@ -220,7 +230,9 @@ class Publisher:
         except Exception as error:
             # A fault of ours after the call began proves nothing about the platform.
             log.exception("the adapter of %s failed", platform.name)
-            raise OutcomeUnknown(f"unexpected {type(error).__name__} while publishing") from None
+            raise OutcomeUnknown(
+                stored("unexpected {kind} while publishing", kind=type(error).__name__)
+            ) from None
 
     def _failed(self, job: Job, number: int | None, error: PlatformError) -> None:
         text = str(error)

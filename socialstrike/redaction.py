@@ -21,6 +21,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 from urllib.parse import quote, quote_plus
 
+from socialstrike.i18n import tr
+
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
@@ -134,7 +136,7 @@ class RedactingFilter(logging.Filter):
             message = record.getMessage()
         except Exception:  # noqa: BLE001  # whatever its arguments do, a record is shown, cleaned
             words = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
-            message = f"{words} (its arguments do not fit)"
+            message = tr("{words} (its arguments do not fit)", words=words)
         record.msg, record.args = _clean(message), None
         if record.exc_info:
             record.exc_text = record.exc_text or _formatter.formatException(record.exc_info)
@@ -235,7 +237,7 @@ def _uncaught(kind: type[BaseException], error: BaseException, where: TracebackT
 def _uncaught_in_thread(given: threading.ExceptHookArgs) -> None:
     if given.exc_type is not SystemExit and given.exc_value is not None:
         name = given.thread.name if given.thread else "unknown"
-        _tell(f"in the thread {name}:\n")
+        _tell(tr("in the thread {name}:\n", name=name))
         _uncaught(given.exc_type, given.exc_value, given.exc_traceback)
 
 

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from socialstrike import queue
 from socialstrike.clock import SystemClock
 from socialstrike.exceptions import DatabaseError, IllegalTransition, VaultError
+from socialstrike.i18n import stored
 from socialstrike.platforms.base import (
     CredentialsRefused,
     PlatformError,
@@ -91,7 +92,7 @@ class Retractions(Publisher):
                 break
         last = results[-1].why if results else None
         left = jobs[len(results) :]
-        return [*results, *(_untried(job, last or "it was interrupted") for job in left)]
+        return [*results, *(_untried(job, last or stored("it was interrupted")) for job in left)]
 
     def _one(self, job: Job) -> Retraction:
         try:
@@ -116,9 +117,15 @@ class Retractions(Publisher):
                 )
             )
         except DatabaseError as error:
-            why = f"deleted there, but that could not be written down ({error}); {_AGAIN}"
+            why = stored(
+                "deleted there, but that could not be written down ({error}); {again}",
+                error=error,
+                again=_AGAIN,
+            )
             return _left(job, why, ends=True)
-        return _left(job, None) if done else _left(job, "another command changed it meanwhile")
+        return (
+            _left(job, None) if done else _left(job, stored("another command changed it meanwhile"))
+        )
 
     def _failed_to(self, job: Job, error: PlatformError) -> Retraction:
         """Note why the platform did not say yes. What the error says of trying again by itself is
@@ -127,10 +134,14 @@ class Retractions(Publisher):
         lost = isinstance(error, TemporarilyUnavailable)
         what, _, remedy = str(error).partition("; ")
         if lost:
-            remedy = f"the post may be there still or be gone; {_AGAIN}"
+            remedy = stored("the post may be there still or be gone; {again}", again=_AGAIN)
         elif isinstance(error, RateLimited):
-            at = f" after {error.retry_at:%H:%M:%S} UTC" if error.retry_at else " later"
-            remedy = f"give the same command again{at}"
+            at = (
+                stored(" after {retry_at:%H:%M:%S} UTC", retry_at=error.retry_at)
+                if error.retry_at
+                else " later"
+            )
+            remedy = stored("give the same command again{at}", at=at)
         why = f"{what}; {remedy}" if remedy else what
         try:
             self._writer.run(
@@ -144,7 +155,7 @@ class Retractions(Publisher):
                 )
             )
         except DatabaseError as fault:
-            why = f"{why} (this could not be written down: {fault})"
+            why = stored("{why} (this could not be written down: {fault})", why=why, fault=fault)
         return _left(
             job,
             why,
@@ -165,4 +176,4 @@ def _left(
 
 
 def _untried(job: Job, last: str) -> Retraction:
-    return _left(job, f"not tried, because of: {last}")
+    return _left(job, stored("not tried, because of: {last}", last=last))

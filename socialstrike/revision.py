@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from socialstrike import content, platforms
 from socialstrike.db.models import Account, Campaign, Delivery, Post
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import tr
 from socialstrike.post_file.times import Calendar
 from socialstrike.queue import Change, Job, select_ids
 
@@ -83,8 +84,12 @@ def _moved(
             continue
         if due_at < now:
             wrong.append(
-                f"delivery {row.job.delivery} would be due at {due_at:%Y-%m-%d %H:%M} UTC, which"
-                " has passed; choose a later time"
+                tr(
+                    "delivery {delivery} would be due at {due_at:%Y-%m-%d %H:%M} UTC, which has"
+                    " passed; choose a later time",
+                    delivery=row.job.delivery,
+                    due_at=due_at,
+                )
             )
         made.append(
             replace(
@@ -128,21 +133,30 @@ def _rows(session: Session, ids: Sequence[int]) -> list[_Row]:
 def _fault(row: _Row, text: str) -> str | None:
     """Why ``text`` cannot be what this delivery says."""
     if not text.strip():
-        return "would say nothing; write a text"
+        return tr("would say nothing; write a text")
     bad = content.forbidden_character(text) or content.unclosed_direction(text)
     if bad:
-        return f"would hold the control character {bad[1]} at position {bad[0] + 1}; remove it"
+        return tr(
+            "would hold the control character {bad} at position {bad2}; remove it",
+            bad=bad[1],
+            bad2=bad[0] + 1,
+        )
     adapter = platforms.get(row.account.platform)
     limits = adapter.limits_for(row.account.told)
     length = limits.length(adapter.compose(text, row.job.link))
     if length > limits.text:
-        return (
-            f"would count {length} of {limits.text} on {adapter.label} (for {row.account.name}),"
-            f" {length - limits.text} too many with its hashtag and link; shorten it"
+        return tr(
+            "would count {length} of {text} on {label} (for {name}), {length2} too many"
+            " with its hashtag and link; shorten it",
+            length=length,
+            text=limits.text,
+            label=adapter.label,
+            name=row.account.name,
+            length2=length - limits.text,
         )
     return None
 
 
 def _refuse(wrong: Sequence[str]) -> None:
     if wrong:
-        raise InvalidInput("\n".join([*wrong, "Nothing was changed"]))
+        raise InvalidInput("\n".join([*wrong, tr("Nothing was changed")]))

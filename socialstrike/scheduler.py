@@ -37,6 +37,7 @@ from socialstrike.exceptions import (
     DatabaseReadOnly,
 )
 from socialstrike.handoff import HandOffs
+from socialstrike.i18n import tr
 from socialstrike.preflight import Lookout
 from socialstrike.queue import Job
 from socialstrike.vault import Vault
@@ -129,8 +130,12 @@ class Scheduler:
                     raise AnotherScheduler(self._who_holds_it()) from None
             except OSError as error:
                 raise DatabaseReadOnly(
-                    f"{self._settings.home} cannot be written ({error.strerror}); check the"
-                    " folder's owner and permissions and the room on its disk"
+                    tr(
+                        "{home} cannot be written ({strerror}); check the folder's owner and"
+                        " permissions and the room on its disk",
+                        home=self._settings.home,
+                        strerror=error.strerror,
+                    )
                 ) from None
             else:
                 return True
@@ -139,13 +144,20 @@ class Scheduler:
     def _who_holds_it(self) -> str:
         with self._database.read() as session:
             beats = heartbeat.alive(session, self._clock.now())
-        who = "another process"
+        who = tr("another process")
         if beats:
             since = beats[0].started_at.strftime("%Y-%m-%d %H:%M UTC")
-            who = f"process {beats[0].pid} on {beats[0].host}, since {since}"
-        return (
-            f"a scheduler already works on {self._settings.home}: {who}; stop that one first, or"
-            " use --standby to take over when it ends"
+            who = tr(
+                "process {pid} on {host}, since {since}",
+                pid=beats[0].pid,
+                host=beats[0].host,
+                since=since,
+            )
+        return tr(
+            "a scheduler already works on {home}: {who}; stop that one first, or use"
+            " --standby to take over when it ends",
+            home=self._settings.home,
+            who=who,
         )
 
     def _take_over(self) -> None:
@@ -155,7 +167,7 @@ class Scheduler:
                 session, self.id, socket.gethostname(), os.getpid(), now
             )
         )
-        self._recover("an earlier scheduler died")
+        self._recover(tr("an earlier scheduler died"))
 
     def _work(self, until_idle: bool) -> None:
         timer = self._timer()
@@ -173,7 +185,7 @@ class Scheduler:
             pool.shutdown(wait=True, cancel_futures=True)
             watch.close()
         self._flights.clear()
-        self._recover("the scheduler ended")
+        self._recover(tr("the scheduler ended"))
         self._writer.run(lambda session: heartbeat.end(session, self.id, self._clock.now()))
         self._lookout.close()
         self._keeper.close()
@@ -208,7 +220,7 @@ class Scheduler:
                 if not self._lookout.busy:
                     self._alarm(timer, "preflight", self._lookout.look, 0)
                 self._writer.run(self._beat)
-                self._recover("claims were left behind")
+                self._recover(tr("claims were left behind"))
             while self._lend(pool):
                 pass
             return self._plan(timer)

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from socialstrike import files
 from socialstrike.exceptions import InvalidInput, VerificationFailed
+from socialstrike.i18n import tr
 
 #: What stands before every signed statement, so that no signature serves for anything else.
 DOMAIN = "socialstrike-approval-v1"
@@ -55,7 +56,11 @@ def new_key(path: Path, passphrase: str | None) -> str:
     """
     if passphrase is not None and len(passphrase.strip()) < _SHORTEST:
         raise InvalidInput(
-            f"a passphrase needs {_SHORTEST} characters at least; take four or five words at random"
+            tr(
+                "a passphrase needs {shortest} characters at least; take four or five words"
+                " at random",
+                shortest=_SHORTEST,
+            )
         )
     key = Ed25519PrivateKey.generate()
     sealed: serialization.KeySerializationEncryption = serialization.NoEncryption()
@@ -67,7 +72,9 @@ def new_key(path: Path, passphrase: str | None) -> str:
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
-        raise InvalidInput(f"{path} exists already; name another file for the key") from None
+        raise InvalidInput(
+            tr("{path} exists already; name another file for the key", path=path)
+        ) from None
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
     return public_of(key)
@@ -80,19 +87,23 @@ def load_key(path: Path, ask: Callable[[str], str | None]) -> Ed25519PrivateKey:
     """
     content = _read(path)
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise InvalidInput(f"others can read the key {path}; run: chmod 600 {path}")
+        raise InvalidInput(tr("others can read the key {path}; run: chmod 600 {path}", path=path))
     passphrase = None
     if b"BEGIN ENCRYPTED PRIVATE KEY" in content:
-        passphrase = ask(f"Passphrase of {path}: ")
+        passphrase = ask(tr("Passphrase of {path}: ", path=path))
         if not passphrase:
-            raise InvalidInput(f"{path} needs its passphrase; type it on a terminal")
+            raise InvalidInput(tr("{path} needs its passphrase; type it on a terminal", path=path))
     try:
         secret = passphrase.encode() if passphrase else None
         key = serialization.load_pem_private_key(content, secret)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise InvalidInput(f"{path} is no key of an approver, or the passphrase is wrong") from None
+        raise InvalidInput(
+            tr("{path} is no key of an approver, or the passphrase is wrong", path=path)
+        ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise InvalidInput(f"{path} is no Ed25519 key; make one with: socialstrike approvers new")
+        raise InvalidInput(
+            tr("{path} is no Ed25519 key; make one with: socialstrike approvers new", path=path)
+        )
     return key
 
 
@@ -109,7 +120,7 @@ def check_public(text: str) -> str:
         Ed25519PublicKey.from_public_bytes(raw)
     except ValueError:
         raise InvalidInput(
-            "this is no public key; give the one that 'socialstrike approvers new' showed"
+            tr("this is no public key; give the one that 'socialstrike approvers new' showed")
         ) from None
     return base64.b64encode(raw).decode()
 
@@ -120,7 +131,7 @@ def sign(request: Mapping[str, Any], key: Ed25519PrivateKey, now: datetime) -> d
     Raises InvalidInput where the request has expired (``now`` is aware).
     """
     if datetime.fromisoformat(request["expires_at"]) <= now:
-        raise InvalidInput("this request has expired; ask for a new one")
+        raise InvalidInput(tr("this request has expired; ask for a new one"))
     statement = {
         "domain": DOMAIN,
         "database": request["database"],
@@ -148,13 +159,15 @@ def verified(document: Any) -> Statement:
     except (KeyError, TypeError, ValueError):
         known = False
     if not known:
-        raise InvalidInput("this is no approval; make one with: socialstrike approvals sign")
+        raise InvalidInput(tr("this is no approval; make one with: socialstrike approvals sign"))
     try:
         key.verify(signature, signed)
     except InvalidSignature:
         raise VerificationFailed(
-            "the signature of this approval is false: it was altered or forged; nothing was"
-            " recorded. Ask who sent it to sign anew"
+            tr(
+                "the signature of this approval is false: it was altered or forged; nothing"
+                " was recorded. Ask who sent it to sign anew"
+            )
         ) from None
     try:
         return Statement(
@@ -167,7 +180,7 @@ def verified(document: Any) -> Statement:
             signature=str(written),
         )
     except (KeyError, TypeError, ValueError):
-        raise InvalidInput("this approval is incomplete; sign the request anew") from None
+        raise InvalidInput(tr("this approval is incomplete; sign the request anew")) from None
 
 
 def read_request(path: Path) -> dict[str, Any]:
@@ -186,8 +199,11 @@ def read_request(path: Path) -> dict[str, Any]:
         sound = False
     if not sound:
         raise InvalidInput(
-            f"{path} is no request, or shows other contents than it asks to sign; sign nothing, and"
-            " ask for a new one"
+            tr(
+                "{path} is no request, or shows other contents than it asks to sign; sign"
+                " nothing, and ask for a new one",
+                path=path,
+            )
         )
     return dict(request)
 
@@ -197,20 +213,22 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(_read(path))
     except (ValueError, RecursionError):
-        raise InvalidInput(f"{path} holds no JSON; ask for the file again") from None
+        raise InvalidInput(tr("{path} holds no JSON; ask for the file again", path=path)) from None
 
 
 def _read(path: Path) -> bytes:
     try:
         return files.read(path, _MOST)
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from None
+        raise InvalidInput(
+            tr("{path} cannot be read: {strerror}", path=path, strerror=error.strerror or error)
+        ) from None
 
 
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError("a time without a zone")
+        raise ValueError(tr("a time without a zone"))
     return moment
 
 

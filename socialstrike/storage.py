@@ -29,6 +29,7 @@ from socialstrike.exceptions import (
     VaultError,
     VerificationFailed,
 )
+from socialstrike.i18n import tr
 from socialstrike.vault import Record
 
 #: Faults told of one check at the most.
@@ -82,9 +83,14 @@ def check(location: Path | str) -> list[Finding]:
     findings: list[Finding] = []
     if isinstance(location, Path):
         if not location.is_file():
-            raise DatabaseError(f"there is no database at {location}; name its home with --home")
+            raise DatabaseError(
+                tr(
+                    "there is no database at {location}; name its home with --home",
+                    location=location,
+                )
+            )
         found = tuple(files.damage(location))
-        findings.append(Finding("file", "whole, every reference leads somewhere", found, True))
+        findings.append(Finding("file", tr("whole, every reference leads somewhere"), found, True))
     database = Database(location)
     try:
         findings.append(_of(lambda: _tables(database), "tables", damage=True))
@@ -109,22 +115,32 @@ def backup(location: Path | str, to: Path) -> Copied:
     """
     if not isinstance(location, Path):
         raise InvalidInput(
-            "the database is on a PostgreSQL server; back it up with that server's own pg_dump"
+            tr("the database is on a PostgreSQL server; back it up with that server's own pg_dump")
         )
     if not location.is_file():
-        raise DatabaseError(f"there is no database at {location}; name its home with --home")
-    with files.written_whole(to, "the backup") as partial:
+        raise DatabaseError(
+            tr("there is no database at {location}; name its home with --home", location=location)
+        )
+    with files.written_whole(to, tr("the backup")) as partial:
         files.copy(location, partial)
         if found := files.damage(partial, quick=True):
             raise DatabaseError(
-                f"{location} is damaged ({found[0]}); see: socialstrike database check"
+                tr(
+                    "{location} is damaged ({found}); see: socialstrike database check",
+                    location=location,
+                    found=found[0],
+                )
             )
         _known_version(partial, location)
         verdict = chain.check(files.log_lines(partial))
         if not verdict.ok:
             raise VerificationFailed(
-                f"the log of {location} does not verify ({verdict.breaks[0]}), so no backup was"
-                " kept; see: socialstrike database check"
+                tr(
+                    "the log of {location} does not verify ({breaks}), so no backup was kept;"
+                    " see: socialstrike database check",
+                    location=location,
+                    breaks=verdict.breaks[0],
+                )
             )
         deliveries, sealed = files.counted(partial)
         source, key = _key_of(partial)
@@ -143,23 +159,36 @@ def restore(
     """
     if to.exists():
         raise InvalidInput(
-            f"{to.parent} has a database already, which stays as it is; restore into an empty"
-            " folder with --home"
+            tr(
+                "{parent} has a database already, which stays as it is; restore into an empty"
+                " folder with --home",
+                parent=to.parent,
+            )
         )
     to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with files.written_whole(to, "the database") as partial:
+    with files.written_whole(to, tr("the database")) as partial:
         files.duplicate(file, partial)
         if found := files.damage(partial):
             words = found[0].partition(";")[0].replace(str(partial), "it")
-            raise DatabaseError(f"{file} cannot be restored ({words}); use another backup")
+            raise DatabaseError(
+                tr(
+                    "{file} cannot be restored ({words}); use another backup",
+                    file=file,
+                    words=words,
+                )
+            )
         version = _known_version(partial, file)
         database = Database(partial)
         try:
             if version != migrate.known_versions()[-1]:
                 if not upgrade:
                     raise DatabaseOutdated(
-                        f"{file} is from an older socialstrike (version {version} of the tables);"
-                        " to bring it up to date on the way, add --upgrade"
+                        tr(
+                            "{file} is from an older socialstrike (version {version} of the tables);"
+                            " to bring it up to date on the way, add --upgrade",
+                            file=file,
+                            version=version,
+                        )
                     )
                 migrate.upgrade(database)
             _refuse_altered(partial, file)
@@ -199,18 +228,29 @@ def _refuse_altered(file: Path, name: Path) -> None:
     faults = [fault for finding in check(file) for fault in finding.faults]
     if faults:
         raise VerificationFailed(
-            f"{name} does not verify ({faults[0]}), so nothing was restored; use another backup"
+            tr(
+                "{name} does not verify ({faults}), so nothing was restored; use another backup",
+                name=name,
+                faults=faults[0],
+            )
         )
 
 
 def _known_version(file: Path, name: Path) -> str:
     version, known = files.version(file), migrate.known_versions()
     if version is None:
-        raise DatabaseError(f"{name} is no database of socialstrike; name a backup of one")
+        raise DatabaseError(
+            tr("{name} is no database of socialstrike; name a backup of one", name=name)
+        )
     if version not in known:
         raise DatabaseTooNew(
-            f"{name} was written by a newer socialstrike (version {version} of the tables, this"
-            f" one knows up to {known[-1]}); install the newer socialstrike"
+            tr(
+                "{name} was written by a newer socialstrike (version {version} of the tables,"
+                " this one knows up to {known}); install the newer socialstrike",
+                name=name,
+                version=version,
+                known=known[-1],
+            )
         )
     return version
 
@@ -219,7 +259,7 @@ def _of(look: Callable[[], Finding], name: str, *, damage: bool = False) -> Find
     try:
         return look()
     except Exception as error:  # noqa: BLE001  (whatever a damaged row does to its reader is the finding)
-        return Finding(name, "", (f"cannot be read: {error}",), damage)
+        return Finding(name, "", (tr("cannot be read: {error}", error=error),), damage)
 
 
 def _tables(database: Database) -> Finding:
@@ -227,32 +267,46 @@ def _tables(database: Database) -> Finding:
     faults = []
     if version != needed:
         faults.append(
-            f"at version {version}, and this socialstrike needs {needed}; an older one is brought"
-            " up to date by: socialstrike database upgrade"
+            tr(
+                "at version {version}, and this socialstrike needs {needed}; an older one is"
+                " brought up to date by: socialstrike database upgrade",
+                version=version,
+                needed=needed,
+            )
         )
     return Finding(
-        "tables", f"at version {needed}, as this socialstrike needs", tuple(faults), True
+        "tables",
+        tr("at version {needed}, as this socialstrike needs", needed=needed),
+        tuple(faults),
+        True,
     )
 
 
 def _log(session: Session) -> Finding:
     verdict = audit.verify(session)
     faults = tuple(str(found) for found in verdict.breaks[:_MOST])
-    return Finding("log", f"{verdict.entries} entries, unbroken; head: {verdict.head}", faults)
+    return Finding(
+        "log",
+        tr("{entries} entries, unbroken; head: {head}", entries=verdict.entries, head=verdict.head),
+        faults,
+    )
 
 
 def _contents(session: Session) -> Finding:
     faults = _some(
-        f"delivery {delivery} does not say what was queued; it will not be sent: cancel it and"
-        " import its post again"
+        tr(
+            "delivery {delivery} does not say what was queued; it will not be sent:"
+            " cancel it and import its post again",
+            delivery=delivery,
+        )
         for delivery in queue.altered(session)
     )
-    return Finding("content", "what waits says what was queued", faults)
+    return Finding("content", tr("what waits says what was queued"), faults)
 
 
 def _replay(session: Session) -> Finding:
     faults = _some(queue.disagreements(session))
-    return Finding("replay", "every delivery stands where the log says", faults)
+    return Finding("replay", tr("every delivery stands where the log says"), faults)
 
 
 def _some(faults: Iterable[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from socialstrike.audit import chain, people
 from socialstrike.audit.chain import Break, Fact
 from socialstrike.audit.note import Note, read
+from socialstrike.i18n import tr
 
 #: How each of these lines begins, and no entry does.
 BEGINNING = b'{"attached"'
@@ -38,7 +39,7 @@ class Attachments:
         try:
             fault = self._read(place, chain.parse(line.decode()), line)
         except (ValueError, RecursionError):
-            fault = "is not an attachment"
+            fault = tr("is not an attachment")
         if fault:
             self.breaks.append(Break(place, fault, "line"))
 
@@ -51,17 +52,17 @@ class Attachments:
     def strangers(self) -> Iterator[Break]:
         """What no entry refers to."""
         for place in self.unmet.values():
-            yield Break(place, "no entry refers to what is attached here", "line")
+            yield Break(place, tr("no entry refers to what is attached here"), "line")
 
     def _read(self, place: int, said: dict[str, Any], line: bytes) -> str | None:
         kind = said.pop("attached", None)
         parts = _PARTS.get(kind) if isinstance(kind, str) else None
         if parts is None:
-            return "attaches something that this program does not know"
+            return tr("attaches something that this program does not know")
         if chain.canonical({"attached": kind, **said}).encode() != line:
-            return "is not in its canonical form: it was rewritten"
+            return tr("is not in its canonical form: it was rewritten")
         if said.keys() != parts.keys() or not _all(said, parts):
-            return f"is not a {kind}"
+            return tr("is not a {kind}", kind=kind)
         judge: dict[str, Callable[..., str | None]] = {
             "checkpoint": self._checkpoint,
             "key": self._public,
@@ -74,7 +75,9 @@ class Attachments:
         read_note = read(note)
         size = read_note.checkpoint.size
         if self.checkpoints and self.checkpoints[-1][1].checkpoint.size >= size:
-            return "is not larger than the checkpoint before it: checkpoints were added or swapped"
+            return tr(
+                "is not larger than the checkpoint before it: checkpoints were added or swapped"
+            )
         self.checkpoints.append((place, read_note))
         return None
 
@@ -83,18 +86,18 @@ class Attachments:
 
     def _person(self, place: int, name: str, salt: str, token: str) -> str | None:
         if people.token(name, salt) != token:
-            return "the token is not that of this name and salt: one of them was changed"
+            return tr("the token is not that of this name and salt: one of them was changed")
         return self._once(self.unmet, token, place)
 
     def _content(self, place: int, content: str, salt: str, said: dict[str, Any]) -> str | None:
         if chain.commitment(salt, said) != content:
-            return "the hash is not that of these words and salt: one of them was changed"
+            return tr("the hash is not that of these words and salt: one of them was changed")
         return self._once(self.unmet, content, place)
 
     @staticmethod
     def _once(seen: dict[str, int], what: str, place: int) -> str | None:
         if what in seen:
-            return f"is attached in line {seen[what]} already"
+            return tr("is attached in line {seen} already", seen=seen[what])
         seen[what] = place
         return None
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from socialstrike.i18n import tr
+
 #: The form of the entries written now; a reader refuses a newer one rather than guess.
 VERSION = 2
 #: Every form there has been. Version 1 names people, version 2 holds tokens in their place.
@@ -105,7 +107,7 @@ class Walk:
             entry = parse(text)
             same = _encode(entry) == text
         except (ValueError, RecursionError):
-            self.breaks.append(Break(self.count, "is not an entry"))
+            self.breaks.append(Break(self.count, tr("is not an entry")))
             return {}
         version, seq = entry.get("v"), entry.get("seq")
         # Types too: to Python true is 1, and 1.0 is 1.
@@ -125,19 +127,35 @@ class Walk:
         version, seq = entry.get("v"), entry.get("seq")
         found = []
         if not same:
-            found.append("is not in its canonical form: it was rewritten")
+            found.append(tr("is not in its canonical form: it was rewritten"))
         if type(version) is not int or version not in VERSIONS:
-            found.append(f"has the version {version!r}, this program reads 1 to {VERSION}")
+            found.append(
+                tr(
+                    "has the version {version!r}, this program reads 1 to {newest}",
+                    version=version,
+                    newest=VERSION,
+                )
+            )
         elif version < self._version:
-            found.append(f"has the version {version}, the entry before it {self._version}")
+            found.append(
+                tr(
+                    "has the version {version}, the entry before it {self_version}",
+                    version=version,
+                    self_version=self._version,
+                )
+            )
         else:
             self._version = version
         if seq != self.count or type(seq) is not int:
-            found.append(f"carries the number {seq!r}: entries are missing, added or swapped")
+            found.append(
+                tr("carries the number {seq!r}: entries are missing, added or swapped", seq=seq)
+            )
         if entry.get("prev") != prev:
             found.append(
-                "does not follow the entry before it: one of the two was changed, or some are"
-                " missing"
+                tr(
+                    "does not follow the entry before it: one of the two was changed, or some are"
+                    " missing"
+                )
             )
         self.breaks.extend(Break(self.count, message) for message in found)
 

@@ -25,6 +25,7 @@ from socialstrike.db import models
 from socialstrike.db.models import AuditEntry, Home
 from socialstrike.db.session import Database, Deferred
 from socialstrike.exceptions import VerificationFailed
+from socialstrike.i18n import tr
 
 #: A running scheduler signs again after so many entries,
 EVERY = 256
@@ -127,7 +128,7 @@ def verifier_key(session: Session) -> str | None:
         public = base64.b64decode(row.signing_public, validate=True)
         return str(Key.parse(str(Key(_name(row.database_id), public))))
     except ValueError:
-        raise _altered("the home's public key is none") from None
+        raise _altered(tr("the home's public key is none")) from None
 
 
 def _name(database: str) -> str:
@@ -177,7 +178,7 @@ def _tree(newest: models.Checkpoint | None) -> Tree:
     try:
         return Tree(newest.size, [bytes.fromhex(peak) for peak in newest.peaks])
     except (TypeError, ValueError):
-        raise _altered(f"the checkpoint {newest.size} cannot be read") from None
+        raise _altered(tr("the checkpoint {size} cannot be read", size=newest.size)) from None
 
 
 def _grow(session: Session, tree: Tree, size: int) -> None:
@@ -196,23 +197,26 @@ def _trusted(session: Session, newest: models.Checkpoint | None, key: Key | None
     tree = _tree(newest)
     if newest is None:
         if key is not None:  # the first checkpoint comes with the key, in one transaction
-            raise _altered("its checkpoints are gone")
+            raise _altered(tr("its checkpoints are gone"))
         return tree
     try:
         note = read(newest.note)
     except ValueError:
-        raise _altered(f"the checkpoint {newest.size} cannot be read") from None
+        raise _altered(tr("the checkpoint {size} cannot be read", size=newest.size)) from None
     signed = key is not None and note.signed_by(key)
     if not signed or (note.checkpoint.size, note.checkpoint.root) != (tree.size, tree.root()):
-        raise _altered(f"the checkpoint {newest.size} is not what this home signed")
+        raise _altered(tr("the checkpoint {size} is not what this home signed", size=newest.size))
     last = session.scalar(select(AuditEntry.hash).where(AuditEntry.seq == tree.size))
     if last != note.checkpoint.head:
-        raise _altered(f"entry {tree.size} is not the one that was signed")
+        raise _altered(tr("entry {size} is not the one that was signed", size=tree.size))
     return tree
 
 
 def _altered(what: str) -> VerificationFailed:
     return VerificationFailed(
-        f"the audit log was altered: {what}, so nothing new is signed; see: socialstrike audit"
-        " verify"
+        tr(
+            "the audit log was altered: {what}, so nothing new is signed; see:"
+            " socialstrike audit verify",
+            what=what,
+        )
     )

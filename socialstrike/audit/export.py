@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from socialstrike.audit import chain, people
 from socialstrike.audit.chain import Fact
 from socialstrike.db.models import Checkpoint
+from socialstrike.i18n import tr
 from socialstrike.redaction import escaped, printable
 
 COLUMNS = (
@@ -244,7 +245,7 @@ def _untied(text: str, entry: dict[str, Fact]) -> dict[str, people.Named]:
     known = {field: people.Named(*pair) for field, pair in json.loads(_unquoted(text)).items()}
     for field, named in known.items():
         if people.token(named.name, named.salt) != entry.get(field):
-            raise ValueError("a name that is not in the entry")
+            raise ValueError(tr("a name that is not in the entry"))
     return known
 
 

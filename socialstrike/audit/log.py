@@ -15,6 +15,7 @@ from socialstrike.audit.chain import Fact
 from socialstrike.db.models import AuditEntry
 from socialstrike.db.session import Deferred
 from socialstrike.exceptions import NotFound
+from socialstrike.i18n import tr
 
 
 def stamp(moment: datetime) -> str:
@@ -122,7 +123,9 @@ def forget_person(session: Session, name: str, *, now: datetime, actor: str) -> 
     """
     erased = people.erase(session, name)
     if not erased:
-        raise NotFound(f"the log knows nobody called {name!r}; see: socialstrike audit people")
+        raise NotFound(
+            tr("the log knows nobody called {name!r}; see: socialstrike audit people", name=name)
+        )
     # Whoever forgets themselves must not come back with the entry that tells it.
     by = people.Token(erased[0]) if actor == name else actor
     append(session, now, "person.forgotten", by, person=people.Token(erased[0]))

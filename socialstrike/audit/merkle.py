@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
+from socialstrike.i18n import tr
+
 _EMPTY = sha256(b"").digest()
 
 
@@ -14,7 +16,7 @@ class Tree:
     def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
         """Go on from ``peaks``. Raises ValueError where a tree of ``size`` has not so many."""
         if size < 0 or len(peaks) != size.bit_count() or any(len(peak) != 32 for peak in peaks):
-            raise ValueError("these are not the peaks of a tree of this size")
+            raise ValueError(tr("these are not the peaks of a tree of this size"))
         self.size = size
         self._peaks = list(peaks)
 

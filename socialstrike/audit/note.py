@@ -12,6 +12,8 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from socialstrike.i18n import tr
+
 _ED25519 = b"\x01"
 #: More text than any note of ours, co-signed by everyone.
 _LONGEST = 100_000
@@ -44,7 +46,7 @@ class Key:
             key = cls(match[1], content[1:])
             if len(content) == 33 and str(key) == text:
                 return key
-        raise ValueError("not a verifier key")
+        raise ValueError(tr("not a verifier key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def read(text: str) -> Note:
     found = _BODY.fullmatch(f"{body}\n")
     signatures = [_SIGNATURE.fullmatch(line) for line in lines.removesuffix("\n").split("\n")]
     if not (found and blank and lines.endswith("\n") and all(signatures)):
-        raise ValueError("not a checkpoint")
+        raise ValueError(tr("not a checkpoint"))
     return Note(
         Checkpoint(found[1], int(found[2]), _unbase64(found[3]), found[4]),
         tuple((line[1], _unbase64(line[2])) for line in signatures if line),
@@ -117,5 +119,5 @@ def _unbase64(text: str) -> bytes:
     """
     content = base64.b64decode(text, validate=True)
     if _base64(content) != text:
-        raise ValueError("not base64 in its one form")
+        raise ValueError(tr("not base64 in its one form"))
     return content

@@ -11,6 +11,7 @@ from socialstrike.audit.chain import Break, Fact, Verdict, Walk
 from socialstrike.audit.merkle import Tree
 from socialstrike.audit.note import Key, Note, read
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import tr
 
 #: No more breaks than this are told.
 MOST = 20
@@ -103,17 +104,25 @@ class Proof:
         count = self._walk.count
         if not self.full:
             for mark in (mark for marks in self._marks.values() for mark in marks):
-                missing = f"the entries up to {mark.size} are missing"
-                self._tell(mark, f"the log ends at entry {count}: {missing}")
+                missing = tr("the entries up to {size} are missing", size=mark.size)
+                self._tell(
+                    mark,
+                    tr("the log ends at entry {count}: {missing}", count=count, missing=missing),
+                )
             if notes and self._known < self._key_at:
                 self.breaks.append(
                     Break(
                         self._key_at,
-                        "names the key of the checkpoints, and there is none: they were taken away",
+                        tr(
+                            "names the key of the checkpoints, and there is none: they were taken"
+                            " away"
+                        ),
                     )
                 )
             if self._given is not None and not self._signed:
-                self.breaks.append(Break(count, "no checkpoint up to here is signed by your key"))
+                self.breaks.append(
+                    Break(count, tr("no checkpoint up to here is signed by your key"))
+                )
         breaks = tuple(self.breaks[:MOST])
         key = str(self._given or self._key) if self._signed else None
         root = self._tree.root().hex()
@@ -123,7 +132,7 @@ class Proof:
         try:
             self._key = Key.parse(text if isinstance(text, str) else "")
         except ValueError:
-            self.breaks.append(Break(self._walk.count, "names a key that is none"))
+            self.breaks.append(Break(self._walk.count, tr("names a key that is none")))
             return
         self._key_at = self._walk.count
         self.keys.add(str(self._key))
@@ -140,20 +149,24 @@ class Proof:
             return fault
         if mark.root != self._tree.root().hex():
             first, last = self._sure + 1, mark.size
-            return f"one of the entries {first} to {last} was changed: their root is another"
+            return tr(
+                "one of the entries {first} to {last} was changed: their root is another",
+                first=first,
+                last=last,
+            )
         if mark.note is not None and mark.note.checkpoint.head != self._walk.head:
-            return f"it names another hash of entry {mark.size}"
+            return tr("it names another hash of entry {size}", size=mark.size)
         if mark.peaks is not None and list(mark.peaks) != self._tree.peaks:
-            return "its peaks are not those of the entries"
+            return tr("its peaks are not those of the entries")
         return None
 
     def _signature(self, note: Note) -> str | None:
         if self._given is not None and not note.signed_by(self._given):
-            return "it is not signed by your key"
+            return tr("it is not signed by your key")
         if self._key is None:
-            return "the log names no key before it"
+            return tr("the log names no key before it")
         if note.checkpoint.origin != self._key.name or not note.signed_by(self._key):
-            return f"it is not signed by the key that entry {self._key_at} names"
+            return tr("it is not signed by the key that entry {key_at} names", key_at=self._key_at)
         return None
 
     def _tell(self, mark: Mark, what: str) -> None:
@@ -168,15 +181,18 @@ def noted_head(given: str) -> Mark:
     text = _text_or_file(given)
     if match := _HEAD.fullmatch(text):
         size, root = int(match[1]), "".join(match[2].split()).lower()
-        return Mark("your head", size, size, root)
+        return Mark(tr("your head"), size, size, root)
     try:
         note = read(text)
     except ValueError:
         raise InvalidInput(
-            f"{given[:80]!r} is neither a head as socialstrike audit head prints it, nor a file"
-            " with one; give the number and the 64 letters, in quotation marks"
+            tr(
+                "{given!r} is neither a head as socialstrike audit head prints it, nor a file"
+                " with one; give the number and the 64 letters, in quotation marks",
+                given=given[:80],
+            )
         ) from None
-    return Mark.of(note, "your head", note.checkpoint.size)
+    return Mark.of(note, tr("your head"), note.checkpoint.size)
 
 
 def noted_key(given: str) -> Key:
@@ -185,8 +201,11 @@ def noted_key(given: str) -> Key:
         return Key.parse(_text_or_file(given).strip())
     except ValueError:
         raise InvalidInput(
-            f"{given[:80]!r} is neither a key as socialstrike audit head --key prints it, nor a"
-            " file with one; a mistyped letter is enough"
+            tr(
+                "{given!r} is neither a key as socialstrike audit head --key prints it, nor a"
+                " file with one; a mistyped letter is enough",
+                given=given[:80],
+            )
         ) from None
 
 

@@ -21,6 +21,7 @@ from socialstrike.audit.note import Key, read
 from socialstrike.audit.proof import MOST, Mark, Proof
 from socialstrike.db.models import AuditEntry, Checkpoint
 from socialstrike.exceptions import InvalidInput, VerificationFailed
+from socialstrike.i18n import tr
 
 #: A line longer than this is no entry of ours; reading stops there.
 _LONGEST = 1_000_000
@@ -54,8 +55,10 @@ def _home_key(session: Session, proof: Proof) -> Break | None:
         if (key := checkpoints.verifier_key(session)) in {None, proof.key}:
             return None
     except VerificationFailed:
-        return Break(proof.count, "up to here all is read, but the home's public key is none")
-    return Break(proof.count, f"up to here the log does not name this home's key, {key}")
+        return Break(proof.count, tr("up to here all is read, but the home's public key is none"))
+    return Break(
+        proof.count, tr("up to here the log does not name this home's key, {key}", key=key)
+    )
 
 
 def _stored(session: Session) -> tuple[list[Mark], list[Break]]:
@@ -69,10 +72,10 @@ def _stored(session: Session) -> tuple[list[Mark], list[Break]]:
             note = read(row.note)
             said = note.checkpoint
             if (said.size, said.root.hex()) != (row.size, row.root):
-                raise ValueError("its columns do not say what its note says")
+                raise ValueError(tr("its columns do not say what its note says"))
             peaks = tuple(map(str, row.peaks))
         except (TypeError, ValueError):
-            breaks.append(Break(row.size, "it was altered, it says nothing", "checkpoint"))
+            breaks.append(Break(row.size, tr("it was altered, it says nothing"), "checkpoint"))
         else:
             marks.append(Mark("checkpoint", row.size, row.size, row.root, note, peaks))
     return marks, breaks
@@ -80,7 +83,7 @@ def _stored(session: Session) -> tuple[list[Mark], list[Break]]:
 
 def _columns(row: Row[Any], entry: dict[str, Fact], digest: str) -> str | None:
     if row.hash != digest:
-        return "its stored hash is not the hash of its line"
+        return tr("its stored hash is not the hash of its line")
     if not entry:
         return None  # that it is none was told already
     at = row.at
@@ -89,7 +92,7 @@ def _columns(row: Row[Any], entry: dict[str, Fact], digest: str) -> str | None:
     same = entry.get("at") == stamp(at) and all(
         entry.get(name) == stored[name] for name in _REPEATED
     )
-    return None if same else "its columns do not say what its line says"
+    return None if same else tr("its columns do not say what its line says")
 
 
 def verify_file(path: Path, *, head: Mark | None = None, key: Key | None = None) -> Verdict:
@@ -108,7 +111,9 @@ def verify_file(path: Path, *, head: Mark | None = None, key: Key | None = None)
             file.seek(0)
             return _verify_jsonl(_lines(file), found, head, key)
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
+        raise InvalidInput(
+            tr("{path} cannot be read: {strerror}", path=path, strerror=error.strerror)
+        ) from None
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
@@ -126,7 +131,7 @@ def _verify_jsonl(
         if line.startswith(BEGINNING):
             after = True
         elif after:
-            proof.breaks.append(Break(place, "is no attachment, and stands among them", "line"))
+            proof.breaks.append(Break(place, tr("is no attachment, and stands among them"), "line"))
         else:
             entry = proof.add(line)
             if found.unmet:
@@ -136,7 +141,7 @@ def _verify_jsonl(
     proof.breaks.extend(found.breaks)
     proof.breaks.extend(found.strangers())
     proof.breaks.extend(
-        Break(place, "no entry names this key", "line")
+        Break(place, tr("no entry names this key"), "line")
         for name, place in found.keys.items()
         if name not in proof.keys
     )
@@ -148,8 +153,11 @@ def _verify_csv(path: Path, head: Mark | None, key: Key | None) -> Verdict:
     csv.field_size_limit(_LONGEST)
     if key is not None:
         raise InvalidInput(
-            f"{path} is a CSV, which carries no signature that your key could check; verify the"
-            " JSON Lines, or give --head"
+            tr(
+                "{path} is a CSV, which carries no signature that your key could check;"
+                " verify the JSON Lines, or give --head",
+                path=path,
+            )
         )
     proof = Proof([head] if head else [])
     # Bytes that are not UTF-8 go through as they are: the entry that holds them is the break.
@@ -160,5 +168,7 @@ def _verify_csv(path: Path, head: Mark | None, key: Key | None) -> Verdict:
                 if proof.full:
                     break
         except csv.Error as error:
-            raise InvalidInput(f"this is no CSV export of the audit log: {error}") from None
+            raise InvalidInput(
+                tr("this is no CSV export of the audit log: {error}", error=error)
+            ) from None
     return proof.verdict(notes=False)

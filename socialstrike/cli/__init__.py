@@ -29,6 +29,7 @@ from socialstrike.cli import (
 )
 from socialstrike.cli.context import root
 from socialstrike.exceptions import InvalidInput, SocialstrikeError
+from socialstrike.i18n import tr
 from socialstrike.redaction import guard_process, redact
 
 app = typer.Typer(
@@ -72,18 +73,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        place = error.filename or "a file or the output"
-        output.error(f"{place} cannot be used: {error.strerror or type(error).__name__}")
+        place = error.filename or tr("a file or the output")
+        output.error(
+            tr(
+                "{place} cannot be used: {strerror}",
+                place=place,
+                strerror=error.strerror or type(error).__name__,
+            )
+        )
         sys.exit(1)
     except UnicodeEncodeError:
         output.error(
-            "an argument holds bytes that are no text; set the terminal to UTF-8 and type it again"
+            tr(
+                "an argument holds bytes that are no text; set the terminal to UTF-8 and type"
+                " it again"
+            )
         )
         sys.exit(InvalidInput.exit_code)
     except Exception as error:  # noqa: BLE001  (the last door: a fault of ours, said in one line)
         output.error(
-            f"a fault of socialstrike itself: {type(error).__name__}: {error}. Nothing is lost;"
-            " run the command again, with --verbose to see where, and report it"
+            tr(
+                "a fault of socialstrike itself: {kind}: {error}. Nothing is lost; run the"
+                " command again, with --verbose to see where, and report it",
+                kind=type(error).__name__,
+                error=error,
+            )
         )
         if "--verbose" in given or "-v" in given:
             from traceback import format_exc

@@ -12,6 +12,7 @@ import typer
 from socialstrike.cli import output
 from socialstrike.cli.connect import connect
 from socialstrike.cli.context import AsJson, opened
+from socialstrike.i18n import tr
 
 app = typer.Typer(
     help="The accounts you manage, and their sealed credentials.", no_args_is_help=True
@@ -79,10 +80,16 @@ def add(
     if as_json:
         output.as_json(shown)
     else:
-        output.line(f"{name} is added on {adapter.label}; its credentials are sealed.")
+        output.line(
+            tr(
+                "{name} is added on {label}; its credentials are sealed.",
+                name=name,
+                label=adapter.label,
+            )
+        )
         if shown["allow_local"]:
-            output.line("Its server may be in a private network, as you allowed.")
-        output.line(f"See whether they work: socialstrike accounts check {name}")
+            output.line(tr("Its server may be in a private network, as you allowed."))
+        output.line(tr("See whether they work: socialstrike accounts check {name}", name=name))
 
 
 @app.command("list")
@@ -96,12 +103,12 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         output.as_json(shown)
         return
     output.table(
-        ("account", "platform", "state", "identity", "access until", "server"),
+        ("account", "platform", "state", "identity", tr("access until"), "server"),
         (
             (a["name"], a["platform"], _state(a), a["identity"], a["expires_at"], a["base_url"])
             for a in shown
         ),
-        empty="No account yet; add one with: socialstrike accounts add x NAME",
+        empty=tr("No account yet; add one with: socialstrike accounts add x NAME"),
     )
 
 
@@ -122,7 +129,14 @@ def check(context: typer.Context, names: Names = None, as_json: AsJson = False) 
         output.as_json(results)
     else:
         output.table(
-            ("account", "platform", "works", "identity or reason", "access until", "calls left"),
+            (
+                "account",
+                "platform",
+                "works",
+                tr("identity or reason"),
+                tr("access until"),
+                tr("calls left"),
+            ),
             (
                 (
                     r["name"],
@@ -134,7 +148,7 @@ def check(context: typer.Context, names: Names = None, as_json: AsJson = False) 
                 )
                 for r in results
             ),
-            empty="No account yet; add one with: socialstrike accounts add x NAME",
+            empty=tr("No account yet; add one with: socialstrike accounts add x NAME"),
         )
     if not all(result["ok"] for result in results):
         raise typer.Exit(3)
@@ -154,7 +168,11 @@ def pause(
     with opened(context) as house, house.database.write() as session:
         account = accounts.get(session, name)
         changed = accounts.pause(session, account, reason, now=house.clock.now(), actor=house.actor)
-    output.line(f"{name} is paused." if changed else f"{name} was paused already.")
+    output.line(
+        tr("{name} is paused.", name=name)
+        if changed
+        else tr("{name} was paused already.", name=name)
+    )
 
 
 @app.command()
@@ -167,11 +185,17 @@ def resume(context: typer.Context, name: Name) -> None:
         account = accounts.get(session, name)
         if account.forgotten_at is not None:
             raise InvalidInput(
-                f"the credentials of {name} were forgotten; add them again with:"
-                f" socialstrike accounts add {account.platform} {name}"
+                tr(
+                    "the credentials of {name} were forgotten; add them again with: socialstrike"
+                    " accounts add {platform} {name}",
+                    name=name,
+                    platform=account.platform,
+                )
             )
         changed = accounts.resume(session, account, now=house.clock.now(), actor=house.actor)
-    output.line(f"{name} goes on." if changed else f"{name} was not paused.")
+    output.line(
+        tr("{name} goes on.", name=name) if changed else tr("{name} was not paused.", name=name)
+    )
 
 
 @app.command()
@@ -187,23 +211,29 @@ def forget(
         with house.database.read() as session:
             known = accounts.get(session, name).forgotten_at is None
         if known and not yes:
-            _confirm(f"Wipe the credentials of {name}?")
+            _confirm(tr("Wipe the credentials of {name}?", name=name))
         with house.database.write() as session:
             account = accounts.get(session, name)
             if known:
                 accounts.forget(session, account, now=house.clock.now(), actor=house.actor)
         house.database.scrub()
     already = "" if known else " already"
-    output.line(f"The credentials of {name} are wiped{already}. Revoke them on the platform too.")
+    output.line(
+        tr(
+            "The credentials of {name} are wiped{already}. Revoke them on the platform too.",
+            name=name,
+            already=already,
+        )
+    )
 
 
 def _confirm(question: str) -> None:
     from socialstrike.exceptions import InvalidInput
 
     if not sys.stdin.isatty():
-        raise InvalidInput("nobody is here to confirm; add --yes. Nothing was changed")
+        raise InvalidInput(tr("nobody is here to confirm; add --yes. Nothing was changed"))
     if not typer.confirm(question, err=True):
-        raise InvalidInput("nothing was changed")
+        raise InvalidInput(tr("nothing was changed"))
 
 
 def _from(source: str) -> Any:
@@ -216,10 +246,10 @@ def _from(source: str) -> Any:
         try:
             credentials = json.loads(sys.stdin.read(100_000))
         except ValueError:
-            raise InvalidInput("standard input is not a JSON object of credentials") from None
+            raise InvalidInput(tr("standard input is not a JSON object of credentials")) from None
     if not isinstance(credentials, dict):
         raise InvalidInput(
-            "the credentials must be a JSON object: the fields' names and values between braces"
+            tr("the credentials must be a JSON object: the fields' names and values between braces")
         )
     return credentials
 
@@ -230,12 +260,18 @@ def _ask(adapter: Any) -> dict[str, str]:
 
     if not sys.stdin.isatty():
         raise InvalidInput(
-            "the credentials are missing; give them with --from-file FILE, or --from-file - to"
-            " read them from standard input"
+            tr(
+                "the credentials are missing; give them with --from-file FILE, or --from-file"
+                " - to read them from standard input"
+            )
         )
     answers = {}
     for field in (one for one in adapter.credential_fields if one.asked):
-        label = field.label if field.required else f"{field.label} (empty if you have none)"
+        label = (
+            field.label
+            if field.required
+            else tr("{label} (empty if you have none)", label=field.label)
+        )
         answers[field.name] = typer.prompt(
             label, hide_input=field.secret, default="", show_default=False, err=True
         )
@@ -273,8 +309,14 @@ def _check(house: Any, name: str) -> dict[str, Any]:
         "scopes": identity.scopes,
         "missing": identity.missing,
         "budget": {"left": left.left, "of": left.of, "until": left.until} if left else None,
-        "error": f"{identity.name} may not post: {missing} missing; connect it again with:"
-        f" socialstrike accounts connect {platform} {name} --replace"
+        "error": tr(
+            "{name} may not post: {missing} missing; connect it again with: socialstrike"
+            " accounts connect {platform} {name2} --replace",
+            name=identity.name,
+            missing=missing,
+            platform=platform,
+            name2=name,
+        )
         if missing
         else None,
     }

@@ -12,6 +12,7 @@ import typer
 from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, Campaign, opened
 from socialstrike.cli.posts_change import OfPost, SomeIds, chosen, many
+from socialstrike.i18n import tr
 
 if TYPE_CHECKING:
     from socialstrike.approvals import Recorded
@@ -50,14 +51,18 @@ def new(
     from socialstrike import signatures
     from socialstrike.exceptions import InvalidInput
 
-    passphrase = None if unencrypted else _passphrase(passphrase_file)("New passphrase: ")
+    passphrase = None if unencrypted else _passphrase(passphrase_file)(tr("New passphrase: "))
     if not unencrypted and not passphrase:
         raise InvalidInput(
-            "nobody is here to type a passphrase; add --passphrase-file FILE or --unencrypted"
+            tr("nobody is here to type a passphrase; add --passphrase-file FILE or --unencrypted")
         )
     public = signatures.new_key(out, passphrase)
-    output.line(f"{out} is the key of {name}; keep it, and give it to nobody.")
-    output.line(f"On the home: socialstrike approvers add {name} {public}")
+    output.line(
+        tr("{out} is the key of {name}; keep it, and give it to nobody.", out=out, name=name)
+    )
+    output.line(
+        tr("On the home: socialstrike approvers add {name} {public}", name=name, public=public)
+    )
 
 
 @approvers.command()
@@ -90,9 +95,9 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         output.as_json(rows)
         return
     output.table(
-        ("approver", "public key", "added (UTC)"),
+        ("approver", tr("public key"), tr("added (UTC)")),
         (tuple(row.values()) for row in rows),
-        empty="Nobody yet; add one with: socialstrike approvers add NAME PUBLICKEY",
+        empty=tr("Nobody yet; add one with: socialstrike approvers add NAME PUBLICKEY"),
     )
 
 
@@ -103,7 +108,9 @@ def remove(context: typer.Context, name: Name) -> None:
 
     with opened(context) as house, house.database.write() as session:
         count = approvals.remove(session, name, now=house.clock.now(), actor=house.actor)
-    output.line(f"{name} may approve no more; {many(count, 'approval')} voided.")
+    output.line(
+        tr("{name} may approve no more; {many} voided.", name=name, many=many(count, "approval"))
+    )
 
 
 def approve(
@@ -126,7 +133,7 @@ def approve(
     from socialstrike import approvals, signatures
 
     if (as_ is None) == (export is None):
-        raise typer.BadParameter("give --as NAME to approve, or --export FILE for a request")
+        raise typer.BadParameter(tr("give --as NAME to approve, or --export FILE for a request"))
     with opened(context) as house:
         with house.database.read() as session:
             found = chosen(session, ids, campaign, None, post, handed_off=False)
@@ -136,7 +143,13 @@ def approve(
                 asked = approvals.request(session, found, campaign, lasts=lasts, now=now)
         if export is not None:
             _write(export, asked)
-            output.line(f"{export} asks to approve {many(len(found), 'delivery')}.")
+            output.line(
+                tr(
+                    "{export} asks to approve {many}.",
+                    export=export,
+                    many=many(len(found), "delivery"),
+                )
+            )
             return
         own = None if key is None else signatures.load_key(key, _passphrase(passphrase_file))
         with house.database.write() as session:
@@ -168,10 +181,16 @@ def sign(
             output.line(f"picture {digest}: {alt or '(no description)'}")
         output.line("")
     if not yes:
-        confirm(f"Approve {many(len(asked['deliveries']), 'delivery')} as shown?")
+        confirm(tr("Approve {many} as shown?", many=many(len(asked["deliveries"]), "delivery")))
     own = signatures.load_key(key, _passphrase(passphrase_file))
     _write(out, signatures.sign(asked, own, datetime.now(UTC)))
-    output.line(f"{out} approves {many(len(asked['deliveries']), 'delivery')}; send it back.")
+    output.line(
+        tr(
+            "{out} approves {many}; send it back.",
+            out=out,
+            many=many(len(asked["deliveries"]), "delivery"),
+        )
+    )
 
 
 @app.command("import")
@@ -202,7 +221,7 @@ def waiting(context: typer.Context, campaign: Campaign = None, as_json: AsJson =
     if as_json:
         output.as_json([{"id": delivery, "lacks": why} for delivery, why in lacking.items()])
     else:
-        output.table(("id", "approval"), lacking.items(), empty="Nothing waits for approval.")
+        output.table(("id", "approval"), lacking.items(), empty=tr("Nothing waits for approval."))
     if lacking:
         raise typer.Exit(3)
 
@@ -224,7 +243,7 @@ def vote(
     from socialstrike import approvals
 
     if covers not in {None, "approval"}:
-        raise typer.BadParameter("--covers takes one word: approval")
+        raise typer.BadParameter(tr("--covers takes one word: approval"))
     with opened(context) as house, house.database.write() as session:
         count = approvals.vote(
             session,
@@ -236,12 +255,14 @@ def vote(
             now=house.clock.now(),
             actor=house.actor,
         )
-    more = f"; it approves {many(count, 'delivery')}" if covers else ""
-    output.line(f"The vote of {body} is in the log{more}.")
+    more = tr("; it approves {many}", many=many(count, "delivery")) if covers else ""
+    output.line(tr("The vote of {body} is in the log{more}.", body=body, more=more))
 
 
 def _tell(done: Recorded) -> None:
-    already = f"; {many(len(done.known), 'delivery')} approved before" if done.known else ""
+    already = (
+        tr("; {many} approved before", many=many(len(done.known), "delivery")) if done.known else ""
+    )
     output.line(f"{many(len(done.given), 'delivery')} approved{already}.")
     for why in done.refused:
         output.line(f"! {why}")

@@ -10,6 +10,7 @@ import typer
 from socialstrike.cli import audit_files, output
 from socialstrike.cli.audit_files import Kind, Since, Until, filters
 from socialstrike.cli.context import Account, AsJson, opened
+from socialstrike.i18n import tr
 
 if TYPE_CHECKING:
     from socialstrike.audit.chain import Verdict
@@ -41,7 +42,7 @@ def list_(
         output.as_json(entries)
         return
     output.table(
-        ("no", "at (UTC)", "event", "by", "account", "delivery", "late", "detail"),
+        ("no", tr("at (UTC)"), "event", "by", "account", "delivery", "late", "detail"),
         (
             (
                 entry["seq"],
@@ -55,7 +56,7 @@ def list_(
             )
             for entry in entries
         ),
-        empty="Nothing is logged.",
+        empty=tr("Nothing is logged."),
     )
 
 
@@ -78,7 +79,7 @@ def head(
     from socialstrike.audit import checkpoints
 
     if note + key + as_json > 1:
-        raise typer.BadParameter("--note, --key and --json exclude one another")
+        raise typer.BadParameter(tr("--note, --key and --json exclude one another"))
     with opened(context) as house:
         signed = checkpoints.sign_now(house.database, house.vault, house.clock.now())
         with house.database.read() as session:
@@ -132,11 +133,11 @@ def verify(
     if file is not None:
         verdict = audit.verify_file(file, head=mark, key=public)
         if not verdict.entries:
-            raise VerificationFailed(f"{file} holds no entry, so it proves nothing")
+            raise VerificationFailed(tr("{file} holds no entry, so it proves nothing", file=file))
     else:
         with opened(context) as house, house.database.read() as session:
             verdict = audit.verify(session, head=mark, key=public)
-    _tell(verdict, str(file or "the log of this home"), as_json)
+    _tell(verdict, str(file or tr("the log of this home")), as_json)
 
 
 def _tell(verdict: Verdict, what: str, as_json: bool) -> None:
@@ -161,15 +162,29 @@ def _tell(verdict: Verdict, what: str, as_json: bool) -> None:
         return
     if not verdict.ok:
         found = "\n".join(map(str, verdict.breaks))
-        raise VerificationFailed(f"{what} does not verify:\n{found}")
-    output.line(f"Verified: {verdict.entries} entries, unbroken. Head: {verdict.head}")
+        raise VerificationFailed(tr("{what} does not verify:\n{found}", what=what, found=found))
+    output.line(
+        tr(
+            "Verified: {entries} entries, unbroken. Head: {head}",
+            entries=verdict.entries,
+            head=verdict.head,
+        )
+    )
     if verdict.key:
-        output.line(f"Signed up to entry {verdict.signed} by {verdict.key}")
+        output.line(
+            tr("Signed up to entry {signed} by {key}", signed=verdict.signed, key=verdict.key)
+        )
         if verdict.signed < verdict.entries:
             first = verdict.signed + 1
-            output.line(f"Entries {first} to {verdict.entries} are chained, not signed yet.")
+            output.line(
+                tr(
+                    "Entries {first} to {entries} are chained, not signed yet.",
+                    first=first,
+                    entries=verdict.entries,
+                )
+            )
     else:
-        output.line("No checkpoint signs it; note a head with: socialstrike audit head")
+        output.line(tr("No checkpoint signs it; note a head with: socialstrike audit head"))
 
 
 def _lateness(milliseconds: object) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import Account, AsJson, Campaign, moment, opened
+from socialstrike.i18n import tr
 
 if TYPE_CHECKING:
     from socialstrike.app import App
@@ -65,9 +66,9 @@ def export(
     from socialstrike import accounts, campaigns, report
 
     if texts and form == "csv":
-        raise typer.BadParameter("--texts needs --format jsonl: a csv has no place for them")
+        raise typer.BadParameter(tr("--texts needs --format jsonl: a csv has no place for them"))
     if bom and form == "jsonl":
-        raise typer.BadParameter("--bom is for --format csv; leave it out")
+        raise typer.BadParameter(tr("--bom is for --format csv; leave it out"))
     wanted = filters(since, until, account, kind) | {"campaign": campaign}
     whole = report.is_whole(wanted)
     _refuse_folder(to)
@@ -92,12 +93,17 @@ def export(
 def _say_what_it_is(seen: Seen, to: Path | None, *, whole: bool, pseudonyms: bool) -> None:
     if to is not None:
         noun = "entry" if seen.entries == 1 else "entries"
-        output.note(f"{seen.entries} {noun} written to {to}.")
+        output.note(tr("{entries} {noun} written to {to}.", entries=seen.entries, noun=noun, to=to))
     if not whole:
-        output.note("Only a part of the log was asked for; a part cannot be verified by itself.")
+        output.note(
+            tr("Only a part of the log was asked for; a part cannot be verified by itself.")
+        )
     if pseudonyms and seen.in_clear:
         output.warning(
-            f"{seen.in_clear} old entries hold names as they are; no pseudonym can replace those"
+            tr(
+                "{in_clear} old entries hold names as they are; no pseudonym can replace those",
+                in_clear=seen.in_clear,
+            )
         )
 
 
@@ -120,7 +126,11 @@ def report(
         with house.database.read() as session:
             campaigns.get(session, campaign)
         _sign(house)
-        with house.database.read() as session, _out(to) as out, output.busy("Writing the report"):
+        with (
+            house.database.read() as session,
+            _out(to) as out,
+            output.busy(tr("Writing the report")),
+        ):
             published = reporting.write(
                 session,
                 campaign,
@@ -130,7 +140,14 @@ def report(
                 pseudonyms=pseudonyms,
             )
     if to is not None:
-        output.note(f"The report of {campaign} is in {to}: {published} published.")
+        output.note(
+            tr(
+                "The report of {campaign} is in {to}: {published} published.",
+                campaign=campaign,
+                to=to,
+                published=published,
+            )
+        )
 
 
 def people(context: typer.Context, as_json: AsJson = False) -> None:
@@ -143,9 +160,9 @@ def people(context: typer.Context, as_json: AsJson = False) -> None:
         output.as_json([{"name": name, "token": token} for name, token in known])
         return
     output.table(
-        ("name", "without it"),
+        ("name", tr("without it")),
         ((name, tokens.pseudonym(token)) for name, token in known),
-        empty="The log names nobody.",
+        empty=tr("The log names nobody."),
     )
 
 
@@ -159,22 +176,32 @@ def forget_person(
 
     with opened(context) as house:
         if not yes:
-            _confirm(f"Erase the name {name} from this home for good?")
+            _confirm(tr("Erase the name {name} from this home for good?", name=name))
         with house.database.write() as session:
             left = audit.forget_person(session, name, now=house.clock.now(), actor=house.actor)
         house.database.scrub()
-    output.line(f"The name {name} is erased here. Backups and files made before still hold it.")
+    output.line(
+        tr(
+            "The name {name} is erased here. Backups and files made before still hold it.",
+            name=name,
+        )
+    )
     if left:
-        output.warning(f"{left} old entries of the log hold the name itself and cannot be changed")
+        output.warning(
+            tr(
+                "{left} old entries of the log hold the name itself and cannot be changed",
+                left=left,
+            )
+        )
 
 
 def _confirm(question: str) -> None:
     from socialstrike.exceptions import InvalidInput
 
     if not sys.stdin.isatty():
-        raise InvalidInput("nobody is here to confirm; add --yes. Nothing was changed")
+        raise InvalidInput(tr("nobody is here to confirm; add --yes. Nothing was changed"))
     if not typer.confirm(question, err=True):
-        raise InvalidInput("nothing was changed")
+        raise InvalidInput(tr("nothing was changed"))
 
 
 def _sign(house: App) -> None:
@@ -187,7 +214,7 @@ def _sign(house: App) -> None:
     try:
         checkpoints.sign_now(house.database, house.vault, house.clock.now())
     except (DatabaseError, VaultError, VerificationFailed) as error:
-        output.warning(f"no new checkpoint was made: {error}")
+        output.warning(tr("no new checkpoint was made: {error}", error=error))
 
 
 def _refuse_folder(path: Path | None) -> None:
@@ -196,10 +223,16 @@ def _refuse_folder(path: Path | None) -> None:
     if path is None:
         return
     if path.exists() and not path.is_file():
-        raise InvalidInput(f"{path} is no file; name one, or leave -o out for standard output")
+        raise InvalidInput(
+            tr("{path} is no file; name one, or leave -o out for standard output", path=path)
+        )
     if not path.parent.is_dir():
         raise InvalidInput(
-            f"{path} cannot be written: there is no folder {path.parent}; make it, or name another"
+            tr(
+                "{path} cannot be written: there is no folder {parent}; make it, or name another",
+                path=path,
+                parent=path.parent,
+            )
         )
 
 
@@ -218,8 +251,11 @@ def _out(path: Path | None) -> Iterator[IO[str]]:
             yield file
     except OSError as error:
         raise InvalidInput(
-            f"{path} cannot be written: {error.strerror}; name a file in a folder that you can"
-            " write"
+            tr(
+                "{path} cannot be written: {strerror}; name a file in a folder that you can write",
+                path=path,
+                strerror=error.strerror,
+            )
         ) from None
 
 

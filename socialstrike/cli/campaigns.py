@@ -12,6 +12,7 @@ from socialstrike.cli import approvals, output
 from socialstrike.cli.context import ZONE, AsJson, opened
 from socialstrike.cli.posts_change import many
 from socialstrike.cli.posts_retract import Yes, confirm
+from socialstrike.i18n import tr
 
 if TYPE_CHECKING:
     from socialstrike.drafts import CampaignSpec
@@ -36,10 +37,12 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         output.as_json(shown)
         return
     output.table(
-        ("campaign", "day", "time zone", "hashtag", "mention"),
+        ("campaign", "day", tr("time zone"), "hashtag", "mention"),
         ((c["name"], c["day"], c["timezone"], c["hashtag"], c["mention"]) for c in shown),
-        empty="No campaign yet; a post file brings its own, or: socialstrike campaigns set NAME"
-        " --day YYYY-MM-DD",
+        empty=tr(
+            "No campaign yet; a post file brings its own, or: socialstrike campaigns set"
+            " NAME --day YYYY-MM-DD"
+        ),
     )
 
 
@@ -61,7 +64,7 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
             text = output.when(value) if field == "closed_at" else value
             output.line(f"{field.replace('_', ' '):<24}{'' if text is None else text}")
     output.line("")
-    output.table(("state", "deliveries"), shown["deliveries"].items(), empty="Nothing queued.")
+    output.table(("state", "deliveries"), shown["deliveries"].items(), empty=tr("Nothing queued."))
 
 
 @app.command("set")
@@ -100,7 +103,9 @@ def set_(
     with opened(context) as house, house.database.write() as session:
         before = campaigns.known(session).get(name)
         if before is None and day is None:
-            raise InvalidInput(f"{name} is a new campaign; give its day with --day YYYY-MM-DD")
+            raise InvalidInput(
+                tr("{name} is a new campaign; give its day with --day YYYY-MM-DD", name=name)
+            )
         checked = _checked(name, day or str(before and before.day), written)
         changes = {field: getattr(checked, field) for field in _given(written)} | _given(lateness)
         wanted = replace(before or checked, day=checked.day, **changes)
@@ -127,18 +132,30 @@ def close(context: typer.Context, name: Name, yes: Yes = False) -> None:
             waiting = len(queue.unsettled(session, campaign).get(State.SCHEDULED, []))
             before = campaign.closed_at
         if waiting and not yes:
-            confirm(f"Cancel the {many(waiting, 'delivery')} of {name} that wait, and close it?")
+            confirm(
+                tr(
+                    "Cancel the {many} of {name} that wait, and close it?",
+                    many=many(waiting, "delivery"),
+                    name=name,
+                )
+            )
         with house.database.write() as session:
             campaign = campaigns.get(session, name)
             count = queue.close(session, campaign, now=house.clock.now(), actor=house.actor)
         signed = checkpoints.sign_now(house.database, house.vault, house.clock.now())
     said = checkpoints.said(signed)
     if before is None:
-        output.line(f"{name} is closed; {many(count, 'delivery')} cancelled.")
+        output.line(
+            tr("{name} is closed; {many} cancelled.", name=name, many=many(count, "delivery"))
+        )
     else:
-        output.line(f"{name} was closed already, on {output.when(before)}.")
-    output.line(f"Note down the head of the log: {said.size} {said.root.hex()}")
-    output.line(f"Its report: socialstrike audit report {name} -o {name}.html")
+        output.line(
+            tr("{name} was closed already, on {when}.", name=name, when=output.when(before))
+        )
+    output.line(
+        tr("Note down the head of the log: {size} {hex}", size=said.size, hex=said.root.hex())
+    )
+    output.line(tr("Its report: socialstrike audit report {name} -o {name}.html", name=name))
 
 
 @app.command()
@@ -149,7 +166,11 @@ def reopen(context: typer.Context, name: Name) -> None:
     with opened(context) as house, house.database.write() as session:
         campaign = campaigns.get(session, name)
         changed = queue.reopen(session, campaign, now=house.clock.now(), actor=house.actor)
-    output.line(f"{name} takes posts again." if changed else f"{name} was not closed.")
+    output.line(
+        tr("{name} takes posts again.", name=name)
+        if changed
+        else tr("{name} was not closed.", name=name)
+    )
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +184,7 @@ def _checked(name: str, day: str, written: dict[str, str | None]) -> CampaignSpe
     from socialstrike.post_file.nodes import Fields, Report, Scalar, refuse
 
     values = {"name": name, "day": day, **_given(written)}
-    report = Report("campaigns set")
+    report = Report(tr("campaigns set"))
     spec = head.campaign(Fields({k: Scalar(v, empty=not v) for k, v in values.items()}), report)
     refuse([report])
     assert spec is not None  # or the report would hold an error

@@ -13,6 +13,7 @@ import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, opened
+from socialstrike.i18n import tr
 
 #: A fixed one, because a platform may want to know the address beforehand.
 _PORT = 8976
@@ -89,7 +90,14 @@ def connect(
         output.as_json(shown)
         return
     for one in shown:
-        output.line(f"{one['name']} is connected: {one['identity']} on {adapter.label}.")
+        output.line(
+            tr(
+                "{one} is connected: {one2} on {label}.",
+                one=one["name"],
+                one2=one["identity"],
+                label=adapter.label,
+            )
+        )
 
 
 def _app(adapter: Any, source: str | None) -> dict[str, str]:
@@ -100,14 +108,20 @@ def _app(adapter: Any, source: str | None) -> dict[str, str]:
     if source is not None:
         given = _line_of_json() if source == "-" else accounts.read_credentials(Path(source))
         if not isinstance(given, dict):
-            raise InvalidInput("the file must hold a JSON object: names and values between braces")
+            raise InvalidInput(
+                tr("the file must hold a JSON object: names and values between braces")
+            )
         return given
     if not sys.stdin.isatty():
         names = ", ".join(field.name for field in adapter.asked_to_connect())
-        raise InvalidInput(f"give {names} with --from-file FILE, or type them at a terminal")
+        raise InvalidInput(
+            tr("give {names} with --from-file FILE, or type them at a terminal", names=names)
+        )
     return {
         field.name: typer.prompt(
-            field.label if field.required else f"{field.label} (empty if you have none)",
+            field.label
+            if field.required
+            else tr("{label} (empty if you have none)", label=field.label),
             hide_input=field.secret,
             default="",
             show_default=False,
@@ -124,7 +138,7 @@ def _line_of_json() -> object:
     try:
         return json.loads(sys.stdin.readline(100_000))
     except ValueError:
-        raise InvalidInput("the first line of standard input is not a JSON object") from None
+        raise InvalidInput(tr("the first line of standard input is not a JSON object")) from None
 
 
 def _consented(
@@ -145,7 +159,7 @@ def _consented(
         if consent.state is None:
             return consent, _pasted(wish, consent, open_it=True)
         asked.append(consent)
-        output.note(f"Allow it in the browser: {consent.url}")
+        output.note(tr("Allow it in the browser: {url}", url=consent.url))
         webbrowser.open(consent.url)
         answer = listener.wait(timeout)
         if answer is None:
@@ -156,10 +170,10 @@ def _consented(
 def _pasted(wish: Any, consent: Any, *, open_it: bool = False) -> Mapping[str, str]:
     from socialstrike import connect
 
-    output.note(f"Open this address, and allow it there: {consent.url}")
+    output.note(tr("Open this address, and allow it there: {url}", url=consent.url))
     if open_it:
         webbrowser.open(consent.url)
-    output.note("Then paste the code, or the whole address that the browser ends at:")
+    output.note(tr("Then paste the code, or the whole address that the browser ends at:"))
     return connect.read(wish, consent, sys.stdin.readline(10_000))
 
 
@@ -169,7 +183,7 @@ def _pages(grants: Sequence[Any]) -> list[str]:
         return []
     for number, grant in enumerate(grants, 1):
         output.note(f"{number}  {grant.name} ({grant.id})")
-    output.note("Which of them? Numbers, separated by spaces:")
+    output.note(tr("Which of them? Numbers, separated by spaces:"))
     return sys.stdin.readline(1_000).replace(",", " ").split()
 
 

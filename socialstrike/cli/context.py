@@ -15,6 +15,7 @@ import typer
 
 from socialstrike import __version__
 from socialstrike.cli import output
+from socialstrike.i18n import tr
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -68,7 +69,7 @@ def root(
     3 done, but something needs a person; 4 verification failed.
     """
     if home is not None and not home.strip():
-        raise typer.BadParameter("--home is empty; name a folder, or leave it out")
+        raise typer.BadParameter(tr("--home is empty; name a folder, or leave it out"))
     context.obj = Options(Path(home) if home else None, verbose)
 
 
@@ -83,7 +84,7 @@ def opened(context: typer.Context, level: int = logging.WARNING, **given: Any) -
     new = settings.location == settings.database and not settings.database.exists()
     with app.App(settings) as house:
         if new:
-            output.note(f"A new home: {settings.home.absolute()}")
+            output.note(tr("A new home: {absolute}", absolute=settings.home.absolute()))
         yield house
 
 
@@ -108,6 +109,6 @@ def moment(text: str | None) -> datetime | None:
         value = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} is no time; write it like 2020-01-24T09:00 or 2020-01-24"
+            tr("{text!r} is no time; write it like 2020-01-24T09:00 or 2020-01-24", text=text)
         ) from None
     return value if value.tzinfo else value.replace(tzinfo=ZoneInfo(ZONE))

@@ -9,6 +9,7 @@ import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, Options
+from socialstrike.i18n import tr
 
 if TYPE_CHECKING:
     from socialstrike.config import Settings
@@ -40,10 +41,14 @@ def upgrade(context: typer.Context) -> None:
             before, after = migrate.upgrade(database)
         finally:
             database.dispose()
-        output.line(f"The tables went from {before} to {after}.")
+        output.line(tr("The tables went from {before} to {after}.", before=before, after=after))
     else:
         now = migrate.known_versions()[-1]
-        output.line(f"A new database: {location}" if new else f"The tables are at {now} already.")
+        output.line(
+            tr("A new database: {location}", location=location)
+            if new
+            else tr("The tables are at {now} already.", now=now)
+        )
 
 
 @app.command()
@@ -58,7 +63,7 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
 
     options: Options = context.obj
     location = house.settings(home=options.home).location
-    with output.busy("Looking at every row …"):
+    with output.busy(tr("Looking at every row …")):
         findings = storage.check(location)
     if as_json:
         output.as_json(
@@ -76,7 +81,9 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
     wrong = [finding for finding in findings if finding.faults]
     if any(finding.damage for finding in wrong):
         if not as_json:
-            output.note("Restore a backup into another home: socialstrike database restore FILE")
+            output.note(
+                tr("Restore a backup into another home: socialstrike database restore FILE")
+            )
         raise typer.Exit(DatabaseError.exit_code)
     if wrong:
         raise typer.Exit(VerificationFailed.exit_code)
@@ -96,23 +103,42 @@ def backup(
 
     options: Options = context.obj
     settings = house.settings(home=options.home)
-    with output.busy(f"Copying to {file} …"):
+    with output.busy(tr("Copying to {file} …", file=file)):
         made = storage.backup(settings.location, file)
-    output.line(f"{file} holds {made.deliveries} deliveries and {made.entries} entries, verified.")
-    output.line(f"Head of its log: {made.head}")
+    output.line(
+        tr(
+            "{file} holds {deliveries} deliveries and {entries} entries, verified.",
+            file=file,
+            deliveries=made.deliveries,
+            entries=made.entries,
+        )
+    )
+    output.line(tr("Head of its log: {head}", head=made.head))
     if made.sealed:
         where = {
-            "file": f"Copy {settings.key.absolute()} too, to another place; see that it is key",
-            "keyring": "It is in this machine's system keyring; write a copy of it, to another"
-            " place, with: socialstrike key export FILE. It is key",
-            "passphrase": "It comes from your passphrase, so there is nothing to copy, and nobody"
-            " can give it back to you. It is key",
+            "file": tr(
+                "Copy {absolute} too, to another place; see that it is key",
+                absolute=settings.key.absolute(),
+            ),
+            "keyring": tr(
+                "It is in this machine's system keyring; write a copy of it, to another"
+                " place, with: socialstrike key export FILE. It is key"
+            ),
+            "passphrase": tr(
+                "It comes from your passphrase, so there is nothing to copy, and nobody can"
+                " give it back to you. It is key"
+            ),
         }[made.key_source]
         output.line(
-            f"The credentials of {made.sealed} accounts are in it, sealed; the key that opens them"
-            f" is not. {where} {made.key_id or 'of this home'}."
+            tr(
+                "The credentials of {sealed} accounts are in it, sealed; the key that opens"
+                " them is not. {where} {key_id}.",
+                sealed=made.sealed,
+                where=where,
+                key_id=made.key_id or "of this home",
+            )
         )
-        output.line("Each is useless without the other: keep both, and never in one place.")
+        output.line(tr("Each is useless without the other: keep both, and never in one place."))
 
 
 @app.command()
@@ -136,7 +162,10 @@ def restore(
     settings = house.settings(home=options.home)
     if not isinstance(settings.location, Path):
         raise InvalidInput(
-            "the database is on a PostgreSQL server; restore it with that server's own pg_restore"
+            tr(
+                "the database is on a PostgreSQL server; restore it with that server's own"
+                " pg_restore"
+            )
         )
     with output.busy(f"Restoring {file} …"):
         done = storage.restore(
@@ -147,14 +176,26 @@ def restore(
             clock=SystemClock(),
             actor=house.person(),
         )
-    output.line(f"{settings.home.absolute()} has {done.deliveries} deliveries of the backup.")
     output.line(
-        f"{done.waiting} are still to go out; {done.doubted} of them may have gone out since the"
-        " backup, and are looked up on their platform before anything is sent."
+        tr(
+            "{absolute} has {deliveries} deliveries of the backup.",
+            absolute=settings.home.absolute(),
+            deliveries=done.deliveries,
+        )
     )
     output.line(
-        "What was cancelled, paused or stopped since the backup is not in it: look through"
-        " socialstrike posts list before: socialstrike run"
+        tr(
+            "{waiting} are still to go out; {doubted} of them may have gone out since the"
+            " backup, and are looked up on their platform before anything is sent.",
+            waiting=done.waiting,
+            doubted=done.doubted,
+        )
+    )
+    output.line(
+        tr(
+            "What was cancelled, paused or stopped since the backup is not in it: look"
+            " through socialstrike posts list before: socialstrike run"
+        )
     )
     if done.sealed:
         _tell_key(settings)
@@ -172,14 +213,23 @@ def _tell_key(settings: Settings) -> None:
         output.warning(str(error))
         return
     if key.source == "passphrase":
-        output.line("The credentials open with the passphrase of the old home.")
+        output.line(tr("The credentials open with the passphrase of the old home."))
     elif key.present:
-        output.line(f"The key is there: {key.place}.")
+        output.line(tr("The key is there: {place}.", place=key.place))
     elif key.source == "keyring":
         output.line(
-            "The key was in the system keyring of the old machine: set SOCIALSTRIKE_KEY_FILE to a"
-            " copy that was made there with: socialstrike key export FILE"
+            tr(
+                "The key was in the system keyring of the old machine: set"
+                " SOCIALSTRIKE_KEY_FILE to a copy that was made there with: socialstrike key"
+                " export FILE"
+            )
         )
     else:
         number = f" (key {key.id})" if key.id else ""
-        output.line(f"The key is missing{number}: put the old home's at {settings.key.absolute()}")
+        output.line(
+            tr(
+                "The key is missing{number}: put the old home's at {absolute}",
+                number=number,
+                absolute=settings.key.absolute(),
+            )
+        )

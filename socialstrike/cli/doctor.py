@@ -8,6 +8,7 @@ import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, Options, opened
+from socialstrike.i18n import tr
 
 
 def register(app: typer.Typer) -> None:
@@ -37,13 +38,13 @@ def doctor(
 
     findings: list[examination.Finding]
     if campaign is not None:
-        with opened(context) as home, output.busy("Asking the platforms …"):
+        with opened(context) as home, output.busy(tr("Asking the platforms …")):
             findings = list(preflight.examine(home.database, home.settings, home.clock, campaign))
     else:
         options: Options = context.obj
         house.log_to_stderr(logging.DEBUG if options.verbose else logging.WARNING)
         settings = house.settings(home=options.home)
-        with output.busy("Asking the platforms …"):
+        with output.busy(tr("Asking the platforms …")):
             findings = list(examination.examine(settings, SystemClock()))
     if as_json:
         output.as_json(

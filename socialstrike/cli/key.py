@@ -12,6 +12,7 @@ import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, opened
+from socialstrike.i18n import tr
 
 app = typer.Typer(
     help="The key that seals the credentials: where it is, move it, replace it.",
@@ -43,14 +44,14 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         output.as_json(asdict(shown))
     else:
-        output.line(f"Source: {shown.source} ({shown.place})")
+        output.line(tr("Source: {source} ({place})", source=shown.source, place=shown.place))
         output.line(f"Key: {shown.id or 'none yet; the first account makes one'}")
-        output.line(f"It seals the credentials of {shown.sealed} accounts.")
+        output.line(tr("It seals the credentials of {sealed} accounts.", sealed=shown.sealed))
         if shown.signing:
-            output.line("It seals the signing key of the audit log.")
+            output.line(tr("It seals the signing key of the audit log."))
     if missing:
         if not as_json:
-            output.line("It is not there; put it back, or set SOCIALSTRIKE_KEY_FILE to a copy.")
+            output.line(tr("It is not there; put it back, or set SOCIALSTRIKE_KEY_FILE to a copy."))
         raise typer.Exit(3)
 
 
@@ -92,7 +93,13 @@ def export(
     """Write a copy of the key to a file, to be kept away from the database and its backups."""
     with opened(context) as house:
         key = house.keys.export(file)
-    output.line(f"{file} is key {key}. Who has it and the database can post as your accounts.")
+    output.line(
+        tr(
+            "{file} is key {key}. Who has it and the database can post as your accounts.",
+            file=file,
+            key=key,
+        )
+    )
 
 
 @app.command()
@@ -106,15 +113,17 @@ def lost(
     with opened(context) as house:
         shown = house.keys.shown()
         if shown.present or not shown.sealed:
-            raise InvalidInput("the key is not lost; see: socialstrike key show")
+            raise InvalidInput(tr("the key is not lost; see: socialstrike key show"))
         if not yes:
             if not sys.stdin.isatty():
-                raise InvalidInput("nobody is here to confirm; add --yes. Nothing was changed")
-            if not typer.confirm(f"Wipe the credentials of {shown.sealed} accounts?", err=True):
-                raise InvalidInput("nothing was changed")
+                raise InvalidInput(tr("nobody is here to confirm; add --yes. Nothing was changed"))
+            if not typer.confirm(
+                tr("Wipe the credentials of {sealed} accounts?", sealed=shown.sealed), err=True
+            ):
+                raise InvalidInput(tr("nothing was changed"))
         accounts = house.lose_key()
-    output.line(f"The credentials of {', '.join(accounts)} are wiped.")
-    output.line("Add them again with: socialstrike accounts add PLATFORM NAME")
+    output.line(tr("The credentials of {accounts} are wiped.", accounts=", ".join(accounts)))
+    output.line(tr("Add them again with: socialstrike accounts add PLATFORM NAME"))
 
 
 def _change(
@@ -130,14 +139,23 @@ def _change(
     if as_json:
         output.as_json(asdict(done))
     else:
-        output.line(f"Key {done.new} is in force ({done.place}); {done.old} opens nothing here.")
-        output.line(f"The credentials of {done.sealed} accounts are sealed with it.")
         output.line(
-            "Backups made before open with the old key alone: keep a copy, or make a new one."
+            tr(
+                "Key {new} is in force ({place}); {old} opens nothing here.",
+                new=done.new,
+                place=done.place,
+                old=done.old,
+            )
+        )
+        output.line(
+            tr("The credentials of {sealed} accounts are sealed with it.", sealed=done.sealed)
+        )
+        output.line(
+            tr("Backups made before open with the old key alone: keep a copy, or make a new one.")
         )
         if done.source == "passphrase":
-            output.line("A service needs it in the file of SOCIALSTRIKE_PASSPHRASE_FILE.")
+            output.line(tr("A service needs it in the file of SOCIALSTRIKE_PASSPHRASE_FILE."))
     if done.left:
         if not as_json:
-            output.line(f"The old key is still in {done.left}; remove it there.")
+            output.line(tr("The old key is still in {left}; remove it there.", left=done.left))
         raise typer.Exit(3)

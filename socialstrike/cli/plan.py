@@ -10,6 +10,7 @@ import typer
 from socialstrike.cli import output
 from socialstrike.cli.context import Campaign, opened
 from socialstrike.cli.written import To, written
+from socialstrike.i18n import tr
 
 if TYPE_CHECKING:
     from socialstrike.plan import Expected, Simulation, Snapshot, Trouble
@@ -68,7 +69,7 @@ def plan(
             case _:
                 _print(found, expected, played, names, by)
     if to is not None:
-        output.note(f"The plan is in {to}: {expected.posts} posts.")
+        output.note(tr("The plan is in {to}: {posts} posts.", to=to, posts=expected.posts))
     if played is not None and played.problems:
         raise typer.Exit(3)
 
@@ -90,27 +91,35 @@ def _print(
                 )
                 for step in steps or found.steps
             ),
-            empty="Nothing is queued.",
+            empty=tr("Nothing is queued."),
         )
     told = ", ".join(f"{count} on {platform}" for platform, count in expected.platforms.items())
     if expected.posts:
         output.line(
-            f"Expected actions: {expected.posts} posts on {len(expected.accounts)} accounts"
-            f" ({told})."
+            tr(
+                "Expected actions: {posts} posts on {count} accounts ({told}).",
+                posts=expected.posts,
+                count=len(expected.accounts),
+                told=told,
+            )
         )
     if played is None:
         return
     for trouble in played.warnings:
         output.warning(trouble.message if names else trouble.nameless)
     for account, price in sorted(played.costs.items()) if names else ():
-        output.line(f"Cost of {account}: about {price:.2f} USD.")
+        output.line(tr("Cost of {account}: about {price:.2f} USD.", account=account, price=price))
     if played.costs:
-        output.line(f"Cost in all: about {sum(played.costs.values()):.2f} USD.")
+        output.line(tr("Cost in all: about {sum:.2f} USD.", sum=sum(played.costs.values())))
     for trouble in played.problems:
         output.line(f"Would go wrong: {trouble.message if names else trouble.nameless}")
     output.line(
-        f"{len(played.sent_at)} would go out, {played.latest.total_seconds():.0f} s late at most;"
-        f" {len(played.problems)} problems."
+        tr(
+            "{count} would go out, {latest:.0f} s late at most; {count2} problems.",
+            count=len(played.sent_at),
+            latest=played.latest.total_seconds(),
+            count2=len(played.problems),
+        )
     )
 
 

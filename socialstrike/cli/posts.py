@@ -21,6 +21,7 @@ from socialstrike.cli import (
 from socialstrike.cli.context import Account, AsJson, Campaign, DryRun, moment, opened, writing
 from socialstrike.cli.posts_change import OfPost, SomeIds, chosen, exist, many, shortened
 from socialstrike.cli.posts_hand_off import HandOff
+from socialstrike.i18n import tr
 
 if TYPE_CHECKING:
     from socialstrike.drafts import Draft
@@ -75,7 +76,7 @@ def add(
 
     pictures, described = media or [], alt or []
     if len(described) > len(pictures):
-        raise typer.BadParameter("there are more --alt than --media; give each picture one")
+        raise typer.BadParameter(tr("there are more --alt than --media; give each picture one"))
     described = [*described, *([""] * (len(pictures) - len(described)))]
     odd: list[Problem] = []
     with opened(context) as house:
@@ -160,7 +161,9 @@ def list_(
     from socialstrike.lifecycle import State
 
     if state is not None and state not in set(State):
-        raise typer.BadParameter(f"{state!r} is no state; known ones: {', '.join(State)}")
+        raise typer.BadParameter(
+            tr("{state!r} is no state; known ones: {state2}", state=state, state2=", ".join(State))
+        )
     wanted = queue.Filter(
         campaign=campaign,
         account=account,
@@ -191,10 +194,10 @@ def list_(
             )
             for row in rows
         ),
-        empty=_NOTHING if wanted == queue.Filter() else "Nothing in the queue fits.",
+        empty=_NOTHING if wanted == queue.Filter() else tr("Nothing in the queue fits."),
     )
     if any(row["error"] for row in rows):
-        output.line("What went wrong with one: socialstrike posts show ID")
+        output.line(tr("What went wrong with one: socialstrike posts show ID"))
 
 
 @app.command()
@@ -220,9 +223,9 @@ def show(
         output.line(f"{'picture':<14}{picture['name']}: {picture['alt'] or '(no description)'}")
     output.line("")
     output.table(
-        ("attempt", "started (UTC)", "ended (UTC)", "outcome", "error"),
+        ("attempt", tr("started (UTC)"), tr("ended (UTC)"), "outcome", "error"),
         (tuple(attempt.values()) for attempt in history),
-        empty="No attempt yet.",
+        empty=tr("No attempt yet."),
     )
 
 
@@ -262,7 +265,7 @@ def retry(context: typer.Context, ids: Ids) -> None:
 
     with opened(context) as house, house.database.write() as session:
         count = queue.requeue(session, ids, now=house.clock.now(), actor=house.actor)
-    output.line(f"{many(count, 'delivery')} back in the queue.")
+    output.line(tr("{many} back in the queue.", many=many(count, "delivery")))
 
 
 @app.command()
@@ -278,9 +281,12 @@ def resolve(
     with opened(context) as house, house.database.write() as session:
         queue.resolve(session, delivery, verdict, url=url, now=house.clock.now(), actor=house.actor)
     output.line(
-        f"Delivery {delivery} counts as published."
+        tr("Delivery {delivery} counts as published.", delivery=delivery)
         if verdict == "published"
-        else f"Delivery {delivery} is back in the queue; past its lateness limit it is missed."
+        else tr(
+            "Delivery {delivery} is back in the queue; past its lateness limit it is missed.",
+            delivery=delivery,
+        )
     )
 
 
@@ -299,7 +305,7 @@ def _queue(
     wished: list[int] = []
     cannot: list[str] = []
     now = house.clock.now()
-    with output.busy("Queueing the posts"), writing(house, dry_run=dry_run) as session:
+    with output.busy(tr("Queueing the posts")), writing(house, dry_run=dry_run) as session:
         for spec, drafts in packs:
             media.keep(session, (picture for draft in drafts for picture in draft.media))
             campaign = spec and campaigns.store(session, spec, now=now, actor=house.actor)
@@ -352,7 +358,7 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
         return
     over = f"over {many(len(result['accounts']), 'account')}"
     known = result["known_deliveries"]
-    already = f"; {many(known, 'delivery')} were queued before" if known else ""
+    already = tr("; {many} were queued before", many=many(known, "delivery")) if known else ""
     if result["dry_run"]:
         shown = result["planned"][:_MOST]
         output.table(
@@ -361,20 +367,34 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
             empty="",
         )
         if more := len(result["planned"]) - len(shown):
-            output.line(f"... and {many(more, 'delivery')} more; --json shows them all")
+            output.line(
+                tr("... and {many} more; --json shows them all", many=many(more, "delivery"))
+            )
         output.line(
-            f"Would queue {many(result['new_posts'], 'post')} as"
-            f" {many(result['new_deliveries'], 'delivery')} {over}{already}. Nothing was changed."
+            tr(
+                "Would queue {many} as {many2} {over}{already}. Nothing was changed.",
+                many=many(result["new_posts"], "post"),
+                many2=many(result["new_deliveries"], "delivery"),
+                over=over,
+                already=already,
+            )
         )
     elif not result["new_deliveries"]:
         output.line(
-            f"Nothing new: {many(known, 'delivery')} were queued before; see: socialstrike posts"
-            " list"
+            tr(
+                "Nothing new: {many} were queued before; see: socialstrike posts list",
+                many=many(known, "delivery"),
+            )
         )
     else:
         output.line(
-            f"Queued {many(result['new_posts'], 'post')} as"
-            f" {many(result['new_deliveries'], 'delivery')} {over}{already}."
+            tr(
+                "Queued {many} as {many2} {over}{already}.",
+                many=many(result["new_posts"], "post"),
+                many2=many(result["new_deliveries"], "delivery"),
+                over=over,
+                already=already,
+            )
         )
 
 
@@ -384,4 +404,6 @@ def _day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day; write it like 2027-01-24") from None
+        raise typer.BadParameter(
+            tr("{text!r} is no day; write it like 2027-01-24", text=text)
+        ) from None

@@ -10,6 +10,7 @@ import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import Account, Campaign, DryRun, opened, writing
+from socialstrike.i18n import tr
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -43,9 +44,9 @@ def edit(
     from socialstrike import revision
 
     if (text is None) == (replace is None) or (replace is None) != (with_ is None):
-        raise typer.BadParameter("give the new --text, or --replace WORDS --with WORDS")
+        raise typer.BadParameter(tr("give the new --text, or --replace WORDS --with WORDS"))
     if replace is not None and not replace:
-        raise typer.BadParameter("--replace is empty; name the words that are to go")
+        raise typer.BadParameter(tr("--replace is empty; name the words that are to go"))
 
     def rewrite(before: str) -> str:
         return before.replace(replace, with_) if replace and with_ is not None else str(text)
@@ -75,7 +76,7 @@ def reschedule(
     from socialstrike import revision
 
     if sum(value is not None for value in (at, later, earlier)) != 1:
-        raise typer.BadParameter("give one of --at, --later and --earlier")
+        raise typer.BadParameter(tr("give one of --at, --later and --earlier"))
     with opened(context) as house, writing(house, dry_run=dry_run) as session:
         found, now = chosen(session, ids, campaign, account, post), house.clock.now()
         if at is not None:
@@ -110,7 +111,7 @@ def chosen(
 
     filters = {"campaign": campaign, "account": account, "post": post}
     if bool(ids) == any(value is not None for value in filters.values()):
-        raise typer.BadParameter("name deliveries by id, or a --campaign, --account or --post")
+        raise typer.BadParameter(tr("name deliveries by id, or a --campaign, --account or --post"))
     exist(session, campaign, account)
     if ids:
         return list(dict.fromkeys(ids))
@@ -167,11 +168,13 @@ def _tell(
     dry_run: bool,
 ) -> None:
     shown = ((c.job.delivery, c.job.account, *map(_cell, difference(c))) for c in wanted)
-    output.table(("id", "account", "was", "becomes"), shown, empty="Nothing to change.")
+    output.table(("id", "account", "was", "becomes"), shown, empty=tr("Nothing to change."))
     if wanted:
         count = many(len(wanted), "delivery")
         output.line(
-            f"{count} would be changed. Nothing was changed." if dry_run else f"{count} changed."
+            tr("{count} would be changed. Nothing was changed.", count=count)
+            if dry_run
+            else f"{count} changed."
         )
 
 

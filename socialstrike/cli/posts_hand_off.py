@@ -10,6 +10,7 @@ import typer
 from socialstrike.cli import output
 from socialstrike.cli.context import Account, Campaign, DryRun, opened, writing
 from socialstrike.cli.posts_change import OfPost, SomeIds, chosen, many
+from socialstrike.i18n import tr
 
 if TYPE_CHECKING:
     from socialstrike.handoff import Recalled
@@ -62,11 +63,14 @@ def hand_off(
                 empty="",
             )
             output.line(
-                f"{many(len(wished), 'delivery')} would be handed off. Nothing was changed."
+                tr(
+                    "{many} would be handed off. Nothing was changed.",
+                    many=many(len(wished), "delivery"),
+                )
             )
             return
         if not wished:
-            output.line("Nothing to hand off.")
+            output.line(tr("Nothing to hand off."))
         left = perform(house, wished) if wished else []
     if left or (cannot and not wished):
         raise typer.Exit(3)
@@ -96,7 +100,9 @@ def take_back(
             )
         recalled = recall(house, [job.delivery for job in asked])
     back = [one for one in recalled if one.state == "scheduled"]
-    output.line(f"{many(len(back) + len(dropped), 'delivery')} will go out from here.")
+    output.line(
+        tr("{many} will go out from here.", many=many(len(back) + len(dropped), "delivery"))
+    )
     tell_recalled(one for one in recalled if one.state != "scheduled")
     if len(back) < len(recalled):
         raise typer.Exit(3)
@@ -134,16 +140,16 @@ def perform(house: Any, wished: Sequence[int], say: Say = output.line) -> list[i
         alive = heartbeat.alive(session, house.clock.now())
         halt = queue.stopped(session)
     if halt is not None:
-        say("The emergency stop is pulled; they are handed off after: socialstrike start")
+        say(tr("The emergency stop is pulled; they are handed off after: socialstrike start"))
         return list(wished)
-    runs = "The scheduler that runs hands them off; see: socialstrike posts list"
+    runs = tr("The scheduler that runs hands them off; see: socialstrike posts list")
     # On a file the lock tells, and better: a dead scheduler's last heartbeat may be fresh.
     if alive and not house.database.sole:
         say(runs)
         return []
     service = scheduler.Scheduler(house.database, house.vault, house.settings, house.clock)
     try:
-        with output.busy("Handing off"), service.stopped_by_signals():
+        with output.busy(tr("Handing off")), service.stopped_by_signals():
             service.run(errand=True)
     except AnotherScheduler:
         say(runs)
@@ -151,13 +157,24 @@ def perform(house: Any, wished: Sequence[int], say: Say = output.line) -> list[i
     with house.database.read() as session:
         rows = list(queue.deliveries(session, queue.Filter(ids=tuple(wished))))
     left = [row for row in rows if row["state"] not in {"handed_off", "published"}]
-    say(f"{many(len(rows) - len(left), 'delivery')} handed off.")
+    say(tr("{many} handed off.", many=many(len(rows) - len(left), "delivery")))
     for row in left[:_MOST]:
-        why = row["error"] or "the platform does not take it yet, or no more of that day"
-        say(f"! delivery {row['id']} of {row['account']} is {row['state']}: {why}")
+        why = row["error"] or tr("the platform does not take it yet, or no more of that day")
+        say(
+            tr(
+                "! delivery {row} of {row2} is {row3}: {why}",
+                row=row["id"],
+                row2=row["account"],
+                row3=row["state"],
+                why=why,
+            )
+        )
     if left:
         say(
-            f"{len(left)} not handed off so far; they go out only while this runs: socialstrike run"
+            tr(
+                "{count} not handed off so far; they go out only while this runs: socialstrike run",
+                count=len(left),
+            )
         )
     return [row["id"] for row in left]
 
@@ -174,7 +191,7 @@ def recall(house: Any, ids: Sequence[int]) -> list[Recalled]:
         desk = HandOffs(
             house.database, writer, house.vault, house.settings, house.clock, owner=house.actor
         )
-        with output.busy("Taking back"):
+        with output.busy(tr("Taking back")):
             return desk.recall(ids)
     finally:
         writer.close()
@@ -185,20 +202,36 @@ def tell_hindrances(cannot: Sequence[str], say: Say = output.line) -> None:
     for why in cannot[:_MOST]:
         say(f"! {why}")
     if len(cannot) > _MOST:
-        say(f"! ... and {many(len(cannot) - _MOST, 'delivery')} more")
+        say(tr("! ... and {many} more", many=many(len(cannot) - _MOST, "delivery")))
 
 
 def tell_recalled(recalled: Iterable[Recalled]) -> None:
     """Say of copies that were not taken back whether they are out, or may still go out."""
     for one in recalled:
-        where = f"delivery {one.delivery} ({one.account} on {one.platform})"
+        where = tr(
+            "delivery {delivery} ({account} on {platform})",
+            delivery=one.delivery,
+            account=one.account,
+            platform=one.platform,
+        )
         if one.may_go_out:
             why = f" ({one.why})" if one.why else ""
             output.line(
-                f"! {where} may still go out by itself at {output.when(one.due_at)}{why}; the"
-                " next run tries to take it back, or delete it there"
+                tr(
+                    "! {where} may still go out by itself at {when}{why}; the next run tries to"
+                    " take it back, or delete it there",
+                    where=where,
+                    when=output.when(one.due_at),
+                    why=why,
+                )
             )
         elif one.state == "published":
-            output.line(f"! {where} was published before it could be taken back")
+            output.line(tr("! {where} was published before it could be taken back", where=where))
         elif one.state == "parked":
-            output.line(f"! {where} must be decided by you: socialstrike posts show {one.delivery}")
+            output.line(
+                tr(
+                    "! {where} must be decided by you: socialstrike posts show {delivery}",
+                    where=where,
+                    delivery=one.delivery,
+                )
+            )

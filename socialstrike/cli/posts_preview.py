@@ -11,6 +11,7 @@ import typer
 from socialstrike.cli import output
 from socialstrike.cli.context import Account, AsJson, opened
 from socialstrike.cli.posts_change import OfPost, chosen, many
+from socialstrike.i18n import tr
 
 if TYPE_CHECKING:
     from datetime import date
@@ -50,9 +51,9 @@ def preview(
     given = what or []
     files = [word for word in given if not _is_id(word)]
     if files and (len(files) < len(given) or account is not None or post is not None):
-        raise typer.BadParameter("name post files, or deliveries, or what waits; not several")
+        raise typer.BadParameter(tr("name post files, or deliveries, or what waits; not several"))
     if day is not None and not files:
-        raise typer.BadParameter("--day is for post files; leave it out")
+        raise typer.BadParameter(tr("--day is for post files; leave it out"))
     moved = _day(day)
     with opened(context) as house:
         if files:
@@ -106,27 +107,45 @@ def _print(shown: list[Preview]) -> None:
         for line in one.kept.splitlines():
             output.line(f"  | {line}")
         if one.beyond:
-            output.line("  | --- what follows does not fit ---")
+            output.line(tr("  | --- what follows does not fit ---"))
             for line in one.beyond.splitlines():
                 output.line(f"  | {line}")
         output.line(f"  {'length':<10}{one.length} of {one.limit} {one.unit}")
         if one.card:
-            output.line(f"  {'link':<10}{one.card} (beside the text, counts nothing)")
+            output.line(
+                tr(
+                    "  {value:<10}{card} (beside the text, counts nothing)",
+                    value="link",
+                    card=one.card,
+                )
+            )
         for entity in one.entities:
             output.line(f"  {entity.kind:<10}{entity.text} (counts {entity.counts})")
         for picture in one.pictures:
             output.line(f"  {'picture':<10}{picture.name}: {picture.alt or '(no description)'}")
         if one.price:
-            output.line(f"  {'price':<10}about {one.price:.3f} USD for each delivery")
+            output.line(
+                tr(
+                    "  {value:<10}about {price:.3f} USD for each delivery",
+                    value="price",
+                    price=one.price,
+                )
+            )
         for notice in one.notices:
             kind = "refused" if notice.refused else "warning"
             output.line(f"  {kind:<10}{notice.rule}: {notice.message}")
         output.line("")
     wrong = sum(one.refused for one in shown)
     if not shown:
-        output.line("Nothing to preview; see: socialstrike posts list")
+        output.line(tr("Nothing to preview; see: socialstrike posts list"))
     else:
-        output.line(f"{many(len(shown), 'text')} shown, {wrong} of them too much for the platform.")
+        output.line(
+            tr(
+                "{many} shown, {wrong} of them too much for the platform.",
+                many=many(len(shown), "text"),
+                wrong=wrong,
+            )
+        )
 
 
 def _as_json(one: Preview) -> dict[str, Any]:
@@ -166,4 +185,6 @@ def _day(text: str | None) -> date | None:
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day; write it like 2027-01-24") from None
+        raise typer.BadParameter(
+            tr("{text!r} is no day; write it like 2027-01-24", text=text)
+        ) from None

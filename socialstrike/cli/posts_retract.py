@@ -11,6 +11,7 @@ import typer
 from socialstrike.cli import output
 from socialstrike.cli.context import Account, Campaign, DryRun, opened
 from socialstrike.cli.posts_change import OfPost, SomeIds, exist, many, shortened
+from socialstrike.i18n import tr
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
@@ -46,27 +47,39 @@ def retract(
                 queue.deliveries(session, queue.Filter(ids=tuple(job.delivery for job in jobs)))
             )
         if not rows:
-            output.line("Nothing to retract.")
+            output.line(tr("Nothing to retract."))
             return
         _show(rows)
         if dry_run:
-            output.line(f"{many(len(rows), 'post')} would be deleted there. Nothing was changed.")
+            output.line(
+                tr(
+                    "{many} would be deleted there. Nothing was changed.",
+                    many=many(len(rows), "post"),
+                )
+            )
             return
         if not yes:
-            confirm(f"Delete {many(len(rows), 'post')} on the platforms, for good?")
+            confirm(tr("Delete {many} on the platforms, for good?", many=many(len(rows), "post")))
         writer = Writer(house.database)
         try:
             desk = Retractions(
                 house.database, writer, house.vault, house.settings, house.clock, owner=house.actor
             )
-            with output.busy("Deleting on the platforms"):
+            with output.busy(tr("Deleting on the platforms")):
                 results = desk.retract([row["id"] for row in rows])
         finally:
             writer.close()
     left = [result for result in results if not result.done]
     output.line(f"{many(len(results) - len(left), 'post')} retracted.")
     for result in left:
-        output.line(f"! delivery {result.delivery} ({result.account}): {result.why}")
+        output.line(
+            tr(
+                "! delivery {delivery} ({account}): {why}",
+                delivery=result.delivery,
+                account=result.account,
+                why=result.why,
+            )
+        )
     if left:
         raise typer.Exit(3)
 
@@ -76,9 +89,9 @@ def confirm(question: str) -> None:
     from socialstrike.exceptions import InvalidInput
 
     if not sys.stdin.isatty():
-        raise InvalidInput("nobody is here to confirm; add --yes. Nothing was changed")
+        raise InvalidInput(tr("nobody is here to confirm; add --yes. Nothing was changed"))
     if not typer.confirm(question, err=True):
-        raise InvalidInput("nothing was changed")
+        raise InvalidInput(tr("nothing was changed"))
 
 
 def _published(
@@ -92,7 +105,7 @@ def _published(
     from socialstrike import queue
 
     if bool(ids) == any(value is not None for value in (campaign, account, post)):
-        raise typer.BadParameter("name deliveries by id, or a --campaign, --account or --post")
+        raise typer.BadParameter(tr("name deliveries by id, or a --campaign, --account or --post"))
     if ids:
         return list(dict.fromkeys(ids))
     exist(session, campaign, account)
@@ -102,9 +115,9 @@ def _published(
 
 def _show(rows: Sequence[dict[str, Any]], most: int = 20) -> None:
     output.table(
-        ("id", "published (UTC)", "account", "text"),
+        ("id", tr("published (UTC)"), "account", "text"),
         ((r["id"], r["published_at"], r["account"], shortened(r["text"])) for r in rows[:most]),
         empty="",
     )
     if len(rows) > most:
-        output.line(f"... and {many(len(rows) - most, 'post')} more")
+        output.line(tr("... and {many} more", many=many(len(rows) - most, "post")))

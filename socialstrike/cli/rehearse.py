@@ -16,6 +16,7 @@ import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, Options
+from socialstrike.i18n import tr
 from socialstrike.redaction import printable
 
 if TYPE_CHECKING:
@@ -54,14 +55,22 @@ def rehearse(
     with _folder(options) as home, rehearsal.Rehearsal(files, duration=seconds, home=home) as day:
         for name in day.guessed:
             output.warning(
-                f"the file does not say which platform {name} is on; guessed from its name"
-                " (declare it under accounts:)"
+                tr(
+                    "the file does not say which platform {name} is on; guessed from its name"
+                    " (declare it under accounts:)",
+                    name=name,
+                )
             )
         for file in day.files:
             for warning in file.warnings:
                 output.warning(str(warning))
         if not as_json:
-            output.line(f"Sandbox: {day.sandbox} - nothing is sent to the real platforms.")
+            output.line(
+                tr(
+                    "Sandbox: {sandbox} - nothing is sent to the real platforms.",
+                    sandbox=day.sandbox,
+                )
+            )
         rows: list[dict[str, Any]] = []
         with _shown_live(quiet=as_json) as progress:
 
@@ -75,7 +84,9 @@ def rehearse(
         else:
             _tell(report, rows)
             if sys.stdin.isatty() and sys.stdout.isatty():
-                output.line(f"Look at the timelines: {report.sandbox}  (Enter ends)")
+                output.line(
+                    tr("Look at the timelines: {sandbox}  (Enter ends)", sandbox=report.sandbox)
+                )
                 sys.stdin.readline()
     if not report.audit.ok:
         raise VerificationFailed("\n".join(map(str, report.audit.breaks)))
@@ -99,7 +110,11 @@ def sandbox(
         server.serve(_announce, port=port, strict=strict)
     except OSError as error:
         raise InvalidInput(
-            f"port {port} cannot be used ({error.strerror}); take a free one with: --port 0"
+            tr(
+                "port {port} cannot be used ({strerror}); take a free one with: --port 0",
+                port=port,
+                strerror=error.strerror,
+            )
         ) from None
 
 
@@ -122,18 +137,21 @@ def _folder(options: Options) -> Iterator[Path]:
 def _announce(base_url: str) -> None:
     output.line(base_url)
     output.note(
-        "Nothing sent here reaches the real platforms. Use it with: socialstrike accounts add x"
-        f" NAME --base-url {base_url}"
+        tr(
+            "Nothing sent here reaches the real platforms. Use it with: socialstrike"
+            " accounts add x NAME --base-url {base_url}",
+            base_url=base_url,
+        )
     )
 
 
 def _seconds(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?", text.strip())
     if not match:
-        raise typer.BadParameter(f"{text!r} is no duration; write it like 60s or 2m")
+        raise typer.BadParameter(tr("{text!r} is no duration; write it like 60s or 2m", text=text))
     seconds = float(match[1]) * _UNITS[match[2] or "s"]
     if not 3 <= seconds <= 86400:
-        raise typer.BadParameter("a rehearsal takes between 3 seconds and a day")
+        raise typer.BadParameter(tr("a rehearsal takes between 3 seconds and a day"))
     return seconds
 
 
@@ -155,7 +173,7 @@ def _shown_live(*, quiet: bool) -> Iterator[Any]:
             quarter = 4 * done // max(len(rows), 1)
             if quarter and quarter not in quarters:
                 quarters.add(quarter)
-                output.line(f"{done} of {len(rows)} deliveries done")
+                output.line(tr("{done} of {count} deliveries done", done=done, count=len(rows)))
 
         yield tell
 
@@ -191,7 +209,7 @@ def _tell(report: Report, rows: list[dict[str, Any]]) -> None:
             "failed",
             "missed",
             "uncertain",
-            "late p50",
+            tr("late p50"),
             "p95",
             "max",
         ),
@@ -219,15 +237,22 @@ def _tell(report: Report, rows: list[dict[str, Any]]) -> None:
     planned = sum(a.planned for a in report.accounts)
     published = sum(a.published for a in report.accounts)
     output.line(
-        f"{published} of {planned} published over {len(report.accounts)} accounts in"
-        f" {report.seconds:.0f} s; the sandbox saw {report.seen}."
+        tr(
+            "{published} of {planned} published over {count} accounts in {seconds:.0f} s;"
+            " the sandbox saw {seen}.",
+            published=published,
+            planned=planned,
+            count=len(report.accounts),
+            seconds=report.seconds,
+            seen=report.seen,
+        )
     )
     if report.seen != published:
-        output.line("The two counts differ: what the sandbox saw is what went out.")
+        output.line(tr("The two counts differ: what the sandbox saw is what went out."))
     if report.audit.ok:
-        output.line(f"Audit log: {report.audit.entries} entries, verified.")
+        output.line(tr("Audit log: {entries} entries, verified.", entries=report.audit.entries))
     output.line(f"Timelines: {report.timelines}")
-    output.line(f"The rehearsal's log: socialstrike audit list --home {report.home}")
+    output.line(tr("The rehearsal's log: socialstrike audit list --home {home}", home=report.home))
 
 
 def _late(seconds: float | None) -> str:

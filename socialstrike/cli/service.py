@@ -10,6 +10,7 @@ import typer
 
 from socialstrike.cli import output, watch
 from socialstrike.cli.context import AsJson, opened
+from socialstrike.i18n import tr
 
 #: How long ``stop`` waits for the schedulers to finish the calls they had begun, in seconds.
 _PATIENCE = 120.0
@@ -45,7 +46,9 @@ def run(
             service.run(
                 until_idle=until_idle,
                 standby=standby,
-                ready=lambda: output.note(f"The scheduler works on {house.settings.home}."),
+                ready=lambda: output.note(
+                    tr("The scheduler works on {home}.", home=house.settings.home)
+                ),
             )
         with house.database.read() as session:
             counts = queue.counts(session)
@@ -105,11 +108,13 @@ def status(
     else:
         _tell(counts)
         if upcoming is not None:
-            output.line(f"Next due: {output.when(upcoming)}.")
+            output.line(tr("Next due: {when}.", when=output.when(upcoming)))
         for beat in beats:
-            output.line(f"Scheduler: alive, process {beat.pid} on {beat.host}.")
+            output.line(
+                tr("Scheduler: alive, process {pid} on {host}.", pid=beat.pid, host=beat.host)
+            )
         if not beats:
-            output.line("Scheduler: none is running; start one with: socialstrike run")
+            output.line(tr("Scheduler: none is running; start one with: socialstrike run"))
         for need in needs:
             output.line(f"! {need}")
         for warning in warnings:
@@ -141,7 +146,7 @@ def stop(
                 now=house.clock.now(),
                 actor=house.actor,
             )
-        output.line("Stopped." if changed else "It was stopped already.")
+        output.line(tr("Stopped.") if changed else tr("It was stopped already."))
         deadline = house.clock.boottime() + _PATIENCE
         quiet = False
         while not quiet and house.clock.boottime() < deadline:
@@ -155,15 +160,17 @@ def stop(
         loose = _recall(house)
     if ended:
         output.table(
-            ("in flight", "account", "now"),
+            (tr("in flight"), "account", "now"),
             ((row["id"], row["account"], row["state"]) for row in ended),
             empty="",
         )
-    output.line("Go on with: socialstrike start")
+    output.line(tr("Go on with: socialstrike start"))
     if left:
-        output.line("What is still publishing has nobody at work on it; the next run looks it up.")
+        output.line(
+            tr("What is still publishing has nobody at work on it; the next run looks it up.")
+        )
     if not quiet:
-        output.line("A scheduler does not confirm the stop; look at it: socialstrike status")
+        output.line(tr("A scheduler does not confirm the stop; look at it: socialstrike status"))
     if left or not quiet or loose:
         raise typer.Exit(3)
 
@@ -183,15 +190,32 @@ def _recall(house: Any) -> bool:
     try:
         recalled = posts_hand_off.recall(house, [job.delivery for job in asked])
     except VaultError as error:
-        output.line(f"! the credentials do not open ({error}), so nothing could be taken back:")
+        output.line(
+            tr(
+                "! the credentials do not open ({error}), so nothing could be taken back:",
+                error=error,
+            )
+        )
         for job in asked:
             output.line(
-                f"! delivery {job.delivery} ({job.account} on {job.platform}) goes out by itself at"
-                f" {output.when(job.due_at)} unless it is deleted there"
+                tr(
+                    "! delivery {delivery} ({account} on {platform}) goes out by itself at {when}"
+                    " unless it is deleted there",
+                    delivery=job.delivery,
+                    account=job.account,
+                    platform=job.platform,
+                    when=output.when(job.due_at),
+                )
             )
         return True
     back = [one for one in recalled if one.state in {"scheduled", "cancelled"}]
-    output.line(f"{len(back)} of {len(recalled)} taken back from the platforms' own schedulers.")
+    output.line(
+        tr(
+            "{count} of {count2} taken back from the platforms' own schedulers.",
+            count=len(back),
+            count2=len(recalled),
+        )
+    )
     loose = [one for one in recalled if one.may_go_out]
     posts_hand_off.tell_recalled(one for one in recalled if one not in back)
     return bool(loose)
@@ -203,7 +227,7 @@ def start(context: typer.Context) -> None:
 
     with opened(context) as house, house.database.write() as session:
         changed = queue.start(session, now=house.clock.now(), actor=house.actor)
-    output.line("Posts go out again." if changed else "Nothing was stopped.")
+    output.line(tr("Posts go out again.") if changed else tr("Nothing was stopped."))
 
 
 def _needs(
@@ -213,38 +237,54 @@ def _needs(
     from socialstrike import accounts, approvals, queue
 
     told = {
-        "uncertain": "uncertain, being looked up on the platform: socialstrike posts list"
-        " --state uncertain",
-        "parked": "must be decided by you: socialstrike posts list --state parked, then posts"
-        " resolve ID published|absent",
-        "missed": "missed their time: socialstrike posts list --state missed",
-        "failed": "failed: socialstrike posts list --state failed, then posts retry ID",
+        "uncertain": tr(
+            "uncertain, being looked up on the platform: socialstrike posts list --state uncertain"
+        ),
+        "parked": tr(
+            "must be decided by you: socialstrike posts list --state parked, then posts"
+            " resolve ID published|absent"
+        ),
+        "missed": tr("missed their time: socialstrike posts list --state missed"),
+        "failed": tr("failed: socialstrike posts list --state failed, then posts retry ID"),
     }
     needs = [f"{counts[state]} {words}" for state, words in told.items() if counts.get(state)]
     for account in accounts.every(session):
         if account.paused_at is not None and account.forgotten_at is None:
             needs.append(
-                f"{account.name} is paused ({account.pause_reason}); to go on:"
-                f" socialstrike accounts resume {account.name}"
+                tr(
+                    "{name} is paused ({pause_reason}); to go on: socialstrike accounts resume"
+                    " {name}",
+                    name=account.name,
+                    pause_reason=account.pause_reason,
+                )
             )
     late = queue.unverified(session, now)
     if late and not alive:
         needs.append(
-            f"{late} handed off and past their time, not looked up since: socialstrike run"
+            tr(
+                "{late} handed off and past their time, not looked up since: socialstrike run",
+                late=late,
+            )
         )
     if unapproved := approvals.waiting(session):
-        needs.append(f"{len(unapproved)} wait for approval: socialstrike approvals waiting")
+        needs.append(
+            tr("{count} wait for approval: socialstrike approvals waiting", count=len(unapproved))
+        )
     halt = queue.stopped(session)
     if halt is not None:
         why = f" ({halt.reason})" if halt.reason else ""
-        needs.append(f"the emergency stop is pulled by {halt.by}{why}: socialstrike start")
+        needs.append(
+            tr("the emergency stop is pulled by {by}{why}: socialstrike start", by=halt.by, why=why)
+        )
     if overdue and not alive:
-        needs.append(f"{overdue} due and no scheduler is running: socialstrike run")
+        needs.append(
+            tr("{overdue} due and no scheduler is running: socialstrike run", overdue=overdue)
+        )
     return needs
 
 
 def _tell(counts: dict[str, int]) -> None:
     told = ", ".join(f"{count} {state}" for state, count in counts.items())
-    output.line(f"Deliveries: {told}." if told else "Nothing is queued.")
+    output.line(f"Deliveries: {told}." if told else tr("Nothing is queued."))
     if counts.get("failed"):
-        output.line("What failed: socialstrike posts list --state failed")
+        output.line(tr("What failed: socialstrike posts list --state failed"))

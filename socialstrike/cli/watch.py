@@ -15,6 +15,7 @@ import typer
 from socialstrike.cli import output
 from socialstrike.cli.context import opened
 from socialstrike.cli.posts_change import shortened
+from socialstrike.i18n import tr
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -45,7 +46,7 @@ def shown(context: typer.Context, as_json: bool) -> None:
     Reads alone: nothing is changed and no platform is asked.
     """
     if as_json:
-        raise typer.BadParameter("--watch and --json exclude one another")
+        raise typer.BadParameter(tr("--watch and --json exclude one another"))
     with suppress(KeyboardInterrupt), opened(context) as house:
         if sys.stdout.isatty():
             _live(house)
@@ -71,8 +72,13 @@ def _plain(house: Any) -> None:
         lines = {"": f"{seen.stop or 'Not stopped'}. {seen.scheduler.partition(' (')[0]}"}
         for one in seen.standings:
             upcoming = f", next {output.when(one.next_at)}" if one.next_at else ""
-            lines[one.account] = (
-                f"{one.account}: {one.sent} of {one.planned} sent{upcoming}, {_state(one)}"
+            lines[one.account] = tr(
+                "{account}: {sent} of {planned} sent{upcoming}, {state}",
+                account=one.account,
+                sent=one.sent,
+                planned=one.planned,
+                upcoming=upcoming,
+                state=_state(one),
             )
         for name, text in lines.items():
             if told.get(name) != text:
@@ -89,18 +95,21 @@ def _look(house: Any) -> _Seen:
         standings = queue.standings(session, now)
         beats = heartbeat.alive(session, now)
         halt = queue.stopped(session)
-    scheduler = "No scheduler is running: socialstrike run"
+    scheduler = tr("No scheduler is running: socialstrike run")
     if beats:
         ago = (now - beats[0].heartbeat_at).total_seconds()
-        more = f" and {len(beats) - 1} more" if len(beats) > 1 else ""
-        scheduler = (
-            f"Scheduler alive, process {beats[0].pid} on {beats[0].host}{more} (heartbeat"
-            f" {max(ago, 0):.0f} s ago)"
+        more = tr(" and {count} more", count=len(beats) - 1) if len(beats) > 1 else ""
+        scheduler = tr(
+            "Scheduler alive, process {pid} on {host}{more} (heartbeat {ago:.0f} s ago)",
+            pid=beats[0].pid,
+            host=beats[0].host,
+            more=more,
+            ago=max(ago, 0),
         )
     stop = None
     if halt is not None:
         why = f": {halt.reason}" if halt.reason else ""
-        stop = f"STOPPED by {halt.by}{why}; go on with: socialstrike start"
+        stop = tr("STOPPED by {by}{why}; go on with: socialstrike start", by=halt.by, why=why)
     return _Seen(now, standings, scheduler, stop)
 
 
@@ -111,7 +120,17 @@ def _screen(seen: _Seen, height: int) -> Group:
 
     sent = sum(one.sent for one in seen.standings)
     planned = sum(one.planned for one in seen.standings)
-    head = [_text(f"{seen.now:%H:%M:%S} UTC   {sent} of {planned} sent", "bold")]
+    head = [
+        _text(
+            tr(
+                "{now:%H:%M:%S} UTC   {sent} of {planned} sent",
+                now=seen.now,
+                sent=sent,
+                planned=planned,
+            ),
+            "bold",
+        )
+    ]
     head.append(_text(seen.scheduler, "" if "alive" in seen.scheduler else "bold yellow"))
     if seen.stop:
         head.append(_text(seen.stop, "bold red"))
@@ -126,7 +145,11 @@ def _screen(seen: _Seen, height: int) -> Group:
     for one in rows[:room]:
         table.add_row(*map(_text, _cells(seen, one)))
     more = len(rows) - room
-    foot = "q or Ctrl-C ends" if more <= 0 else f"... and {more} more accounts; q or Ctrl-C ends"
+    foot = (
+        tr("q or Ctrl-C ends")
+        if more <= 0
+        else tr("... and {more} more accounts; q or Ctrl-C ends", more=more)
+    )
     return Group(*head, Text(""), table, _text(foot, "dim"))
 
 
@@ -149,13 +172,13 @@ def _state(one: Standing) -> str:
     if one.paused is not None:
         return f"paused: {one.paused}"
     if one.troubled:
-        return f"{one.troubled} not out"
+        return tr("{troubled} not out", troubled=one.troubled)
     if one.throttled_until is not None:
-        return f"waits until {one.throttled_until:%H:%M:%S} UTC"
+        return tr("waits until {throttled_until:%H:%M:%S} UTC", throttled_until=one.throttled_until)
     if one.late > _GRACE:
         return "late"
     if one.expires_at is not None and one.next_at and one.expires_at < one.next_at + _SOON:
-        return f"credentials end {one.expires_at:%d %b %H:%M} UTC"
+        return tr("credentials end {expires_at:%d %b %H:%M} UTC", expires_at=one.expires_at)
     return "ready"
 
 

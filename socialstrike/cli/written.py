@@ -10,6 +10,8 @@ from typing import IO, Annotated
 
 import typer
 
+from socialstrike.i18n import tr
+
 To = Annotated[
     Path | None, typer.Option("--output", "-o", help="A file; standard output by default.")
 ]
@@ -29,12 +31,17 @@ def written(path: Path | None) -> Iterator[IO[str]]:
         sys.stdout.flush()
         return
     if path.exists() and not path.is_file():
-        raise InvalidInput(f"{path} is no file; name one, or leave -o out for standard output")
+        raise InvalidInput(
+            tr("{path} is no file; name one, or leave -o out for standard output", path=path)
+        )
     try:
         with exporting.written_whole(path) as file, redirect_stdout(file):
             yield file
     except OSError as error:
         raise InvalidInput(
-            f"{path} cannot be written: {error.strerror}; name a file in a folder that you can"
-            " write"
+            tr(
+                "{path} cannot be written: {strerror}; name a file in a folder that you can write",
+                path=path,
+                strerror=error.strerror,
+            )
         ) from None

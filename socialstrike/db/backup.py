@@ -16,6 +16,7 @@ from socialstrike.db import schema
 from socialstrike.db.private import BESIDE
 from socialstrike.db.sqlite import examine, explain, newest_version
 from socialstrike.exceptions import DatabaseError, InvalidInput
+from socialstrike.i18n import tr
 
 #: How SQLite begins a finding about the file that is open.
 _HEADING = "*** in database main *** "
@@ -63,7 +64,10 @@ def damage(file: Path, *, quick: bool = False) -> list[str]:
             lies = [] if quick else _lies(connection)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         return [str(explain(error, file) or error)]
-    wrong = [f"a row of {row[0]} names a row of {row[2]} that is not there" for row in orphans]
+    wrong = [
+        tr("a row of {row} names a row of {row2} that is not there", row=row[0], row2=row[2])
+        for row in orphans
+    ]
     return [words for words in found if words != "ok"] + wrong + lies
 
 
@@ -111,7 +115,9 @@ def written_whole(path: Path, what: str) -> Iterator[Path]:
     there is something at ``path`` already or its folder cannot be written.
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    taken = InvalidInput(f"{path} is there already; name a new file for {what}")
+    taken = InvalidInput(
+        tr("{path} is there already; name a new file for {what}", path=path, what=what)
+    )
     if path.exists():
         raise taken
     try:
@@ -129,8 +135,12 @@ def written_whole(path: Path, what: str) -> Iterator[Path]:
         raise taken from None
     except OSError as error:
         raise InvalidInput(
-            f"{path} cannot be written ({error.strerror}); name a file in a folder that you can"
-            " write, on a disk with room for it"
+            tr(
+                "{path} cannot be written ({strerror}); name a file in a folder that you can"
+                " write, on a disk with room for it",
+                path=path,
+                strerror=error.strerror,
+            )
         ) from None
 
 
@@ -142,16 +152,21 @@ def duplicate(file: Path, to: Path) -> None:
     wal = file.with_name(f"{file.name}-wal")
     if wal.exists() and wal.stat().st_size:
         raise InvalidInput(
-            f"{file} is a database in use, with a log beside it, and no backup; make one with:"
-            " socialstrike database backup FILE"
+            tr(
+                "{file} is a database in use, with a log beside it, and no backup; make one"
+                " with: socialstrike database backup FILE",
+                file=file,
+            )
         )
     try:
         with file.open("rb") as source, to.open("wb") as target:
             shutil.copyfileobj(source, target)
     except FileNotFoundError:
-        raise InvalidInput(f"there is no file {file}; name a backup") from None
+        raise InvalidInput(tr("there is no file {file}; name a backup", file=file)) from None
     except OSError as error:
-        raise InvalidInput(f"{file} cannot be copied: {error.strerror}") from None
+        raise InvalidInput(
+            tr("{file} cannot be copied: {strerror}", file=file, strerror=error.strerror)
+        ) from None
 
 
 def _lies(connection: sqlite3.Connection) -> list[str]:
@@ -163,7 +178,7 @@ def _lies(connection: sqlite3.Connection) -> list[str]:
     if version != newest_version():
         return []  # another version's tables are not known here
     found = schema.altered(connection, version) or schema.misfits(connection)
-    return [f"it holds {words}, which no socialstrike put there" for words in found]
+    return [tr("it holds {words}, which no socialstrike put there", words=words) for words in found]
 
 
 @contextmanager
@@ -183,9 +198,13 @@ def _address(file: Path) -> str:
 def _refused(error: Exception, to: Path) -> Exception:
     """Reading has begun well, so what fails from here on is nearly always the copy's disk."""
     if getattr(error, "sqlite_errorname", "") in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}:
-        return DatabaseError("the database is damaged; see: socialstrike database check")
+        return DatabaseError(tr("the database is damaged; see: socialstrike database check"))
     return InvalidInput(
-        f"the copy cannot be written to {to.parent} ({error}); name a file on a disk with room"
+        tr(
+            "the copy cannot be written to {parent} ({error}); name a file on a disk with room",
+            parent=to.parent,
+            error=error,
+        )
     )
 
 

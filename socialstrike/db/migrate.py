@@ -7,6 +7,7 @@ from pathlib import Path
 from socialstrike.db.session import Database, database_version
 from socialstrike.db.sqlite import create_private
 from socialstrike.exceptions import DatabaseOutdated, DatabaseTooNew
+from socialstrike.i18n import tr
 
 _HERE = Path(__file__).resolve().parent
 
@@ -33,20 +34,31 @@ def open_database(location: Path | str) -> Database:
     if isinstance(location, Path):
         create_private(location)
     database = Database(location)
-    name = location if isinstance(location, Path) else "the database"
+    name = location if isinstance(location, Path) else tr("the database")
     try:
         version, known = database_version(database), known_versions()
         if version is None:
             upgrade(database)
         elif version not in known:
             raise DatabaseTooNew(
-                f"{name} was written by a newer socialstrike (version {version} of the tables,"
-                f" this one knows up to {known[-1]}); install the newer socialstrike"
+                tr(
+                    "{name} was written by a newer socialstrike (version {version} of the tables,"
+                    " this one knows up to {known}); install the newer socialstrike",
+                    name=name,
+                    version=version,
+                    known=known[-1],
+                )
             )
         elif version != known[-1]:
             raise DatabaseOutdated(
-                f"{name} is from an older socialstrike (version {version} of the tables, this one"
-                f" needs {known[-1]}); stop the scheduler, then run: socialstrike database upgrade"
+                tr(
+                    "{name} is from an older socialstrike (version {version} of the tables, this"
+                    " one needs {known}); stop the scheduler, then run: socialstrike database"
+                    " upgrade",
+                    name=name,
+                    version=version,
+                    known=known[-1],
+                )
             )
     except BaseException:
         database.dispose()

@@ -27,6 +27,7 @@ from socialstrike.exceptions import (
     DatabaseReadOnly,
     InvalidInput,
 )
+from socialstrike.i18n import tr
 
 #: The advisory lock of the audit log's end, and the channel on which commits are told.
 #: The number is arbitrary, and the product's alone in a database of its own.
@@ -117,8 +118,10 @@ def make_engine(url: str, *, busy_timeout: float) -> Engine:
         address = make_url(url).set(drivername="postgresql+psycopg")
     except ArgumentError:
         raise InvalidInput(
-            "SOCIALSTRIKE_DATABASE_URL is no database URL; write it like"
-            " postgresql://user@host/database"
+            tr(
+                "SOCIALSTRIKE_DATABASE_URL is no database URL; write it like"
+                " postgresql://user@host/database"
+            )
         ) from None
     milliseconds = int(busy_timeout * 1000)
     return create_engine(
@@ -148,15 +151,17 @@ def explain(error: BaseException, _: object) -> DatabaseError | None:
             return DatabaseLocked()
         case errors.ReadOnlySqlTransaction() | errors.InsufficientPrivilege():
             return DatabaseReadOnly(
-                "the database server lets this user only read; grant it the right to write"
+                tr("the database server lets this user only read; grant it the right to write")
             )
         case errors.DiskFull():
             return DatabaseFull()
         case psycopg.OperationalError() | psycopg.InterfaceError():
-            return DatabaseError("the database server does not answer; is it running?")
+            return DatabaseError(tr("the database server does not answer; is it running?"))
         case _:
             # The server's own words may quote a row; its error class says enough.
-            return DatabaseError(f"the database server refused: {type(error).__name__}")
+            return DatabaseError(
+                tr("the database server refused: {kind}", kind=type(error).__name__)
+            )
 
 
 def lock_for_writing(session: Session) -> None:

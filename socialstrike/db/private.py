@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from socialstrike.exceptions import DatabaseError, DatabaseReadOnly
+from socialstrike.i18n import tr
 
 log = logging.getLogger(__name__)
 
@@ -37,20 +38,22 @@ class Exposure:
 
     def __str__(self) -> str:
         if self.how == "foreign":
-            return f"{self.path} belongs to another user"
-        verb = "write to" if self.how == "writable" else "look into"
-        return f"others can {verb} {self.path}"
+            return tr("{path} belongs to another user", path=self.path)
+        verb = tr("write to") if self.how == "writable" else tr("look into")
+        return tr("others can {verb} {path}", verb=verb, path=self.path)
 
     @property
     def remedy(self) -> str:
         """What to type, or to do."""
         if self.how == "foreign":
-            return (
-                f"run as that user, or take it over with: chown -R {os.geteuid()} {self.path};"
-                " or choose another home with --home"
+            return tr(
+                "run as that user, or take it over with: chown -R {geteuid} {path}; or choose"
+                " another home with --home",
+                geteuid=os.geteuid(),
+                path=self.path,
             )
         if self.path.is_dir() and self.path.stat().st_mode & stat.S_ISVTX:
-            return "choose a folder of your own with --home"
+            return tr("choose a folder of your own with --home")
         return f"chmod go{'-w' if self.how == 'writable' else '='} {self.path}"
 
 
@@ -102,8 +105,12 @@ def create_private(path: Path) -> None:
         _refuse_a_stump(path)
     except OSError as error:
         raise DatabaseReadOnly(
-            f"{path} cannot be written ({error.strerror}); check the folder's owner and"
-            " permissions, or choose another with --home"
+            tr(
+                "{path} cannot be written ({strerror}); check the folder's owner and"
+                " permissions, or choose another with --home",
+                path=path,
+                strerror=error.strerror,
+            )
         ) from None
 
 
@@ -121,9 +128,14 @@ def _refuse_what_is_no_file(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        kind = "a folder" if stat.S_ISDIR(mode) else tr("a pipe or a device")
         raise DatabaseError(
-            f"{path} is {kind} and no database; take it away, or choose another home with --home"
+            tr(
+                "{path} is {kind} and no database; take it away, or choose another home with"
+                " --home",
+                path=path,
+                kind=kind,
+            )
         )
 
 
@@ -131,7 +143,11 @@ def _refuse_what_others_write(path: Path) -> None:
     worst = next((e for e in exposures(path) if e.how != "readable"), None)
     if worst is not None:
         raise DatabaseError(
-            f"{worst}, so what is in there may not be yours and is not used; {worst.remedy}"
+            tr(
+                "{worst}, so what is in there may not be yours and is not used; {remedy}",
+                worst=worst,
+                remedy=worst.remedy,
+            )
         )
 
 
@@ -141,8 +157,11 @@ def _refuse_a_stump(path: Path) -> None:
     used = any((path.parent / name).exists() for name in _USED)
     if size < _SMALLEST and (size or used):
         raise DatabaseError(
-            f"{path} is empty or damaged, though this home was in use; restore a backup, or take"
-            " the file away to begin anew"
+            tr(
+                "{path} is empty or damaged, though this home was in use; restore a backup,"
+                " or take the file away to begin anew",
+                path=path,
+            )
         )
 
 

@@ -25,6 +25,7 @@ from socialstrike.exceptions import (
     DatabaseLocked,
     DatabaseReadOnly,
 )
+from socialstrike.i18n import tr
 
 #: Before anything of a file is looked at: nothing in its schema may call what is not harmless, and
 #: a damaged page is noticed when it is read.
@@ -69,7 +70,7 @@ class Watch:
             self._cursor.execute("PRAGMA data_version")
             [version] = self._cursor.fetchone() or (0,)
         except sqlite3.Error as error:
-            raise _explained(error, "the database") from None
+            raise _explained(error, tr("the database")) from None
         return int(version)
 
 
@@ -136,15 +137,22 @@ def examine(connection: sqlite3.Connection, path: Path) -> None:
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
     if not schema.is_ours(connection):
         raise DatabaseError(
-            f"{path} is the database of another program; choose another home with --home"
+            tr(
+                "{path} is the database of another program; choose another home with --home",
+                path=path,
+            )
         )
     newest = newest_version()
     if planted := schema.strangers(connection, newest):
         raise _planted(path, planted)
     if gone := schema.missing(connection, newest):
         raise DatabaseDamaged(
-            f"{path} lacks what every home has ({_listed(gone)}), so nothing in it is used;"
-            " restore a backup"
+            tr(
+                "{path} lacks what every home has ({listed}), so nothing in it is used;"
+                " restore a backup",
+                path=path,
+                listed=_listed(gone),
+            )
         )
 
 
@@ -161,7 +169,11 @@ def unfit(engine: Engine, path: object) -> DatabaseError | None:
     if not found:
         return None
     return DatabaseDamaged(
-        f"{path} holds what no socialstrike wrote ({_listed(found)}); restore a backup"
+        tr(
+            "{path} holds what no socialstrike wrote ({listed}); restore a backup",
+            path=path,
+            listed=_listed(found),
+        )
     )
 
 
@@ -209,19 +221,28 @@ def _explained(error: sqlite3.Error, path: object) -> DatabaseError:
         return DatabaseLocked()
     if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return DatabaseReadOnly(
-            f"{path} cannot be written; check the owner and permissions of the file and its folder"
+            tr(
+                "{path} cannot be written; check the owner and permissions of the file and"
+                " its folder",
+                path=path,
+            )
         )
     if code == "SQLITE_FULL":
         return DatabaseFull()
     if code == "SQLITE_NOTADB" or code.startswith("SQLITE_CORRUPT"):
         return _damaged(path)
-    words = f"the database refused: {error}"
+    words = tr("the database refused: {error}", error=error)
     if code == "SQLITE_TOOBIG":
-        words = f"{path} holds a value larger than any that socialstrike writes; restore a backup"
+        words = tr(
+            "{path} holds a value larger than any that socialstrike writes; restore a backup",
+            path=path,
+        )
     if code.startswith("SQLITE_IOERR"):
-        words = (
-            f"the disk refused to read or write {path} ({code}); see whether it is full, over a"
-            " quota, unplugged or failing"
+        words = tr(
+            "the disk refused to read or write {path} ({code}); see whether it is full,"
+            " over a quota, unplugged or failing",
+            path=path,
+            code=code,
         )
     return DatabaseError(words)
 
@@ -236,15 +257,21 @@ def newest_version() -> str:
 
 def _planted(path: object, found: list[str]) -> DatabaseError:
     return DatabaseDamaged(
-        f"{path} holds what no socialstrike put there ({_listed(found)}), so nothing in it is"
-        " used; restore a backup"
+        tr(
+            "{path} holds what no socialstrike put there ({listed}), so nothing in it is"
+            " used; restore a backup",
+            path=path,
+            listed=_listed(found),
+        )
     )
 
 
 def _listed(found: list[str]) -> str:
-    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    more = tr(" and {count} more", count=len(found) - 1) if len(found) > 1 else ""
     return found[0] + more
 
 
 def _damaged(path: object) -> DatabaseError:
-    return DatabaseDamaged(f"{path} is damaged or is not a database; restore a backup")
+    return DatabaseDamaged(
+        tr("{path} is damaged or is not a database; restore a backup", path=path)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 
+from socialstrike.i18n import tr
 from socialstrike.pictures.parts import (
     MAX_PARTS,
     Cleaned,
@@ -83,7 +84,7 @@ class _Walk:
             self.frame, self.frame_kind = body, marker
             self._keep(marker, body)
         elif marker in _OTHER_SOF:
-            raise UnusablePicture("is a rare kind of JPEG; save it again as JPEG or PNG")
+            raise UnusablePicture(tr("is a rare kind of JPEG; save it again as JPEG or PNG"))
         elif marker in _TABLES:
             self._keep(marker, body)
         elif marker == _SOS:
@@ -156,4 +157,4 @@ def _written(marker: int, body: bytes) -> bytes:
 
 
 def _damaged() -> UnusablePicture:
-    return UnusablePicture("is damaged; open it, and save it again as PNG or JPEG")
+    return UnusablePicture(tr("is damaged; open it, and save it again as PNG or JPEG"))

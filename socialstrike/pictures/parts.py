@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from socialstrike.i18n import tr
+
 # More parts than any honest picture has; walking them is what takes the time.
 MAX_PARTS = 200_000
 MAX_PROFILE = 2_000_000
@@ -82,12 +84,12 @@ def is_profile(profile: bytes) -> bool:
 
 def incomplete() -> UnusablePicture:
     """The error for a file that ends before its picture does."""
-    return UnusablePicture("ends before its picture does; copy it again from where it came")
+    return UnusablePicture(tr("ends before its picture does; copy it again from where it came"))
 
 
 def overfull() -> UnusablePicture:
     """The error for a file in more parts than any picture needs."""
-    return UnusablePicture("is made of too many parts to be a picture; save it again")
+    return UnusablePicture(tr("is made of too many parts to be a picture; save it again"))
 
 
 def _names_a_place(tiff: bytes, order: str, start: int) -> bool:

@@ -6,6 +6,7 @@ import re
 import struct
 import zlib
 
+from socialstrike.i18n import tr
 from socialstrike.pictures.parts import (
     MAX_PARTS,
     MAX_PROFILE,
@@ -46,7 +47,7 @@ def clean(content: bytes) -> Cleaned:
         if name in _KEPT or name == b"iCCP":
             # In what is dropped, a wrong sum is no harm.
             if crc != zlib.crc32(body, zlib.crc32(name)):
-                raise UnusablePicture("is damaged; open it, and save it again as PNG or JPEG")
+                raise UnusablePicture(tr("is damaged; open it, and save it again as PNG or JPEG"))
             kept.append(_written(name, body) if name in _KEPT else _profile(body))
         elif name == b"eXIf":
             told.exif(body)
@@ -55,7 +56,7 @@ def clean(content: bytes) -> Cleaned:
             if texts <= _MAX_TEXTS:
                 _listen(told, _text(name, body))
         elif not name[0] & 0x20:
-            raise UnusablePicture("is a rare kind of PNG; save it again as PNG or JPEG")
+            raise UnusablePicture(tr("is a rare kind of PNG; save it again as PNG or JPEG"))
         if name == b"IEND":
             return _made(kept, told)
     raise overfull()
@@ -64,7 +65,7 @@ def clean(content: bytes) -> Cleaned:
 def _made(kept: list[bytes], told: Told) -> Cleaned:
     header = kept[0]
     if header[4:8] != b"IHDR" or len(header) != 25:
-        raise UnusablePicture("does not begin as a PNG does; save it again as PNG or JPEG")
+        raise UnusablePicture(tr("does not begin as a PNG does; save it again as PNG or JPEG"))
     width, height, depth, colours = struct.unpack_from(">IIBB", header, 8)
     if turned := told.turned():
         kept.insert(1, _written(b"eXIf", turned))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from socialstrike.i18n import tr
 from socialstrike.pictures.parts import (
     MAX_PARTS,
     Cleaned,
@@ -47,7 +48,7 @@ def clean(content: bytes) -> Cleaned:
     if extended:
         canvas = tuple(int.from_bytes(extended[at : at + 3], "little") + 1 for at in (4, 7))
         if size not in {(0, 0), canvas}:
-            raise UnusablePicture("contradicts itself about its size; save it again")
+            raise UnusablePicture(tr("contradicts itself about its size; save it again"))
         size = (canvas[0], canvas[1])
     return _made(kept, extended, profile, size, told)
 

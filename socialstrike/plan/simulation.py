@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from socialstrike import platforms
 from socialstrike.drafts import CampaignSpec
+from socialstrike.i18n import tr
 from socialstrike.lifecycle import State
 from socialstrike.plan.snapshot import Snapshot, Step, Voice
 from socialstrike.platforms.base import Budget
@@ -99,7 +100,9 @@ def simulate(snapshot: Snapshot, *, catch_up: float = 0.0) -> Simulation:
     problems: list[Trouble] = []
     if snapshot.stopped and ahead:
         problems.append(
-            Trouble("stopped", "the emergency stop is pulled, nothing goes out: socialstrike start")
+            Trouble(
+                "stopped", tr("the emergency stop is pulled, nothing goes out: socialstrike start")
+            )
         )
     if snapshot.unapproved:
         problems.append(_unapproved(snapshot.unapproved))
@@ -169,16 +172,29 @@ def _of_content(voice: Voice, steps: Iterable[Step]) -> Iterator[Trouble]:
         if length > limits.text:
             yield Trouble(
                 "length",
-                f"delivery {step.delivery} has {length} characters as {adapter.label} counts, and"
-                f" {voice.name} takes {limits.text}; shorten it",
+                tr(
+                    "delivery {delivery} has {length} characters as {label} counts, and {name}"
+                    " takes {text}; shorten it",
+                    delivery=step.delivery,
+                    length=length,
+                    label=adapter.label,
+                    name=voice.name,
+                    text=limits.text,
+                ),
                 voice.name,
                 step.delivery,
             )
         if step.pictures > limits.media:
             yield Trouble(
                 "pictures",
-                f"delivery {step.delivery} has {step.pictures} pictures, and {voice.name} takes"
-                f" {limits.media}; drop some",
+                tr(
+                    "delivery {delivery} has {pictures} pictures, and {name} takes {media}; drop"
+                    " some",
+                    delivery=step.delivery,
+                    pictures=step.pictures,
+                    name=voice.name,
+                    media=limits.media,
+                ),
                 voice.name,
                 step.delivery,
             )
@@ -188,8 +204,12 @@ def _unapproved(lacking: Mapping[int, str]) -> Trouble:
     first = min(lacking)
     return Trouble(
         "approval",
-        f"{len(lacking)} deliveries wait for approval, the first is {lacking[first]}: socialstrike"
-        " approvals waiting",
+        tr(
+            "{count} deliveries wait for approval, the first is {lacking}: socialstrike"
+            " approvals waiting",
+            count=len(lacking),
+            lacking=lacking[first],
+        ),
         delivery=first,
     )
 
@@ -198,8 +218,13 @@ def _of_account(voice: Voice, steps: list[Step]) -> Iterator[Trouble]:
     if voice.paused and steps:
         yield Trouble(
             "paused",
-            f"{voice.name} is paused ({voice.paused}), so {len(steps)} of its posts would be"
-            f" missed: socialstrike accounts resume {voice.name}",
+            tr(
+                "{name} is paused ({paused}), so {count} of its posts would be missed:"
+                " socialstrike accounts resume {name}",
+                name=voice.name,
+                paused=voice.paused,
+                count=len(steps),
+            ),
             voice.name,
             steps[0].delivery,
         )
@@ -209,9 +234,15 @@ def _of_account(voice: Voice, steps: list[Step]) -> Iterator[Trouble]:
     if dead:
         yield Trouble(
             "expiry",
-            f"the credentials of {voice.name} end on {voice.expires_at:%Y-%m-%d %H:%M} UTC, before"
-            f" {len(dead)} of its posts; give it new ones with: socialstrike accounts connect"
-            f" {voice.platform} {voice.name} --replace",
+            tr(
+                "the credentials of {name} end on {expires_at:%Y-%m-%d %H:%M} UTC, before"
+                " {count} of its posts; give it new ones with: socialstrike accounts connect"
+                " {platform} {name} --replace",
+                name=voice.name,
+                expires_at=voice.expires_at,
+                count=len(dead),
+                platform=voice.platform,
+            ),
             voice.name,
             dead[0].delivery,
         )
@@ -222,8 +253,12 @@ def _parked(account: str, steps: Iterable[Step]) -> Iterator[Trouble]:
         if step.state == State.PARKED:
             yield Trouble(
                 "parked",
-                f"nobody knows whether delivery {step.delivery} is on {account}; look there, then:"
-                f" socialstrike posts resolve {step.delivery} published, or absent",
+                tr(
+                    "nobody knows whether delivery {delivery} is on {account}; look there, then:"
+                    " socialstrike posts resolve {delivery} published, or absent",
+                    delivery=step.delivery,
+                    account=account,
+                ),
                 account,
                 step.delivery,
             )
@@ -233,8 +268,13 @@ def _too_late(step: Step, at: datetime) -> Trouble:
     late = int((at - step.due_at).total_seconds() // 60)
     return Trouble(
         "lateness",
-        f"delivery {step.delivery} on {step.account} would be {late} min late, past its lateness"
-        " limit, and be missed; spread the posts out",
+        tr(
+            "delivery {delivery} on {account} would be {late} min late, past its lateness"
+            " limit, and be missed; spread the posts out",
+            delivery=step.delivery,
+            account=step.account,
+            late=late,
+        ),
         step.account,
         step.delivery,
     )
@@ -255,8 +295,14 @@ def _of_apps(snapshot: Snapshot, sent_at: Mapping[int, datetime]) -> Iterator[Tr
             if most > budget.posts:
                 yield Trouble(
                     "budget",
-                    f"{most} posts within {budget.window} on {adapter.label}, which takes"
-                    f" {budget.posts} of one application; spread them over several days",
+                    tr(
+                        "{most} posts within {window} on {label}, which takes {posts} of one"
+                        " application; spread them over several days",
+                        most=most,
+                        window=budget.window,
+                        label=adapter.label,
+                        posts=budget.posts,
+                    ),
                 )
 
 
@@ -271,7 +317,9 @@ def _odd(
 ) -> Iterator[Trouble]:
     """What is allowed and yet likely to be regretted."""
     if not ahead:
-        yield Trouble("nothing", "nothing waits to go out; see: socialstrike posts import --help")
+        yield Trouble(
+            "nothing", tr("nothing waits to go out; see: socialstrike posts import --help")
+        )
     yield from _same_words(ahead)
     for name, steps in ahead.items():
         yield from _repeats(name, steps)
@@ -303,8 +351,13 @@ def _repeats(account: str, steps: Sequence[Step]) -> Iterator[Trouble]:
     if again := [step for step in steps if counted[step.text] > 1]:
         yield Trouble(
             "repeated-text",
-            f"{account} would say {len({step.text for step in again})} of its texts more than once,"
-            f" which {platforms.get(again[0].platform).label} may refuse; write more texts",
+            tr(
+                "{account} would say {count} of its texts more than once, which {label} may"
+                " refuse; write more texts",
+                account=account,
+                count=len({step.text for step in again}),
+                label=platforms.get(again[0].platform).label,
+            ),
             account,
             again[0].delivery,
         )
@@ -323,9 +376,13 @@ def _no_second_try(
     if tight:
         yield Trouble(
             "no-second-try",
-            f"{len(tight)} of the posts of {account} would go out less than a minute before their"
-            " lateness limit, so that one failed try makes them missed; spread them out, or allow"
-            " more lateness",
+            tr(
+                "{count} of the posts of {account} would go out less than a minute before"
+                " their lateness limit, so that one failed try makes them missed; spread them"
+                " out, or allow more lateness",
+                count=len(tight),
+                account=account,
+            ),
             account,
             tight[0].delivery,
         )
@@ -340,9 +397,14 @@ def _pace(
     if most > _PACE.get(platform, most):
         yield Trouble(
             "pace",
-            f"{account} would post {most} times within an hour, and"
-            f" {platforms.get(platform).label} takes more than {_PACE[platform]} for a machine's"
-            " flood; spread them out",
+            tr(
+                "{account} would post {most} times within an hour, and {label} takes more"
+                " than {pace} for a machine's flood; spread them out",
+                account=account,
+                most=most,
+                label=platforms.get(platform).label,
+                pace=_PACE[platform],
+            ),
             account,
         )
 
@@ -361,9 +423,15 @@ def _outside(snapshot: Snapshot, steps: Sequence[Step]) -> Iterator[Trouble]:
         if out:
             yield Trouble(
                 "window",
-                f"{len(out)} occupations of {name} are due outside its window"
-                f" ({campaign.window_hours} h from {campaign.day} 00:00, {campaign.timezone}); see:"
-                " socialstrike posts reschedule --help",
+                tr(
+                    "{count} occupations of {name} are due outside its window ({window_hours} h"
+                    " from {day} 00:00, {timezone}); see: socialstrike posts reschedule --help",
+                    count=len(out),
+                    name=name,
+                    window_hours=campaign.window_hours,
+                    day=campaign.day,
+                    timezone=campaign.timezone,
+                ),
                 delivery=out[0].delivery,
             )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import stored
 from socialstrike.platforms.base import Platform
 
 REGISTRY: dict[str, str] = {
@@ -25,6 +26,8 @@ def get(name: str) -> type[Platform]:
         module, _, attribute = REGISTRY[name].partition(":")
     except KeyError:
         known = ", ".join(REGISTRY)
-        raise InvalidInput(f"unknown platform {name!r}; known ones: {known}") from None
+        raise InvalidInput(
+            stored("unknown platform {name!r}; known ones: {known}", name=name, known=known)
+        ) from None
     adapter: type[Platform] = getattr(import_module(module), attribute)
     return adapter

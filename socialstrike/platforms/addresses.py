@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import stored
 
 #: Longer ones are no addresses of servers.
 _LONGEST = 2_000
@@ -123,7 +124,7 @@ def checked_base_url(url: str, *, allow_local: bool = False) -> str:
     other letters becomes the one that DNS knows (xn--…), so that look-alikes show. Raises
     InvalidInput, one sentence that says what to do and never quotes the address.
     """
-    return _checked(url, "the base URL", allow_local=allow_local)
+    return _checked(url, stored("the base URL"), allow_local=allow_local)
 
 
 def checked_told(url: str, *, by: str, allow_local: bool = False) -> str:
@@ -131,10 +132,12 @@ def checked_told(url: str, *, by: str, allow_local: bool = False) -> str:
 
     A server elsewhere cannot lead to this machine. Raises InvalidInput.
     """
-    checked = _checked(url, "the address that the server told", allow_local=allow_local)
+    checked = _checked(url, stored("the address that the server told"), allow_local=allow_local)
     if _is_this_machine(urlsplit(checked).hostname or "") and reach(by) is not Reach.LOOPBACK:
         raise InvalidInput(
-            "the address that the server told leads to this machine; ask who runs that server"
+            stored(
+                "the address that the server told leads to this machine; ask who runs that server"
+            )
         )
     return checked
 
@@ -148,14 +151,18 @@ def checked_instance(text: str, *, allow_local: bool = False) -> str:
     typed = text.strip() if len(text) <= _LONGEST else text
     handle = _HANDLE.fullmatch(typed)
     typed = handle[1] if handle else typed
-    what = "the instance"
+    what = stored("the instance")
     url = _checked(typed if "://" in typed else f"https://{typed}", what, allow_local=allow_local)
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.path:
-        raise InvalidInput(f"{what} is a server's name alone; write it like mastodon.social")
+        raise InvalidInput(
+            stored("{what} is a server's name alone; write it like mastodon.social", what=what)
+        )
     if not (_is_this_machine(host) or "." in host or ":" in host):
-        raise InvalidInput(f"{what} has no dot in its name; write it like mastodon.social")
+        raise InvalidInput(
+            stored("{what} has no dot in its name; write it like mastodon.social", what=what)
+        )
     return url
 
 
@@ -165,12 +172,21 @@ def _checked(url: str, what: str, *, allow_local: bool) -> str:
     literal = _literal(host)
     kind = kind_of(literal) if literal else None
     if kind is Kind.NEVER:
-        raise InvalidInput(f"{what} points at an address that is no server's; use the server's own")
+        raise InvalidInput(
+            stored(
+                "{what} points at an address that is no server's; use the server's own", what=what
+            )
+        )
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(host)):
-        raise InvalidInput(f"{what} must begin with https:// (http:// is only for this machine)")
+        raise InvalidInput(
+            stored("{what} must begin with https:// (http:// is only for this machine)", what=what)
+        )
     if kind is Kind.PRIVATE and not allow_local:
         raise InvalidInput(
-            f"{what} points into a private network; if that server is yours, add --allow-local"
+            stored(
+                "{what} points into a private network; if that server is yours, add --allow-local",
+                what=what,
+            )
         )
     where = f"[{host}]" if ":" in host else host
     where += f":{port}" if port is not None else ""
@@ -181,21 +197,30 @@ def _split(url: str, what: str) -> tuple[SplitResult, int | None]:
     """The parts of an address and its port, where it is nothing more and nothing less."""
     if any(c.isspace() or not c.isprintable() or c in '\\<>"^`{|}' for c in url):
         raise InvalidInput(
-            f"{what} holds characters that no address has; write it like https://host"
+            stored(
+                "{what} holds characters that no address has; write it like https://host", what=what
+            )
         )
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise InvalidInput(f"{what} is not an address; write it like https://host") from None
+        raise InvalidInput(
+            stored("{what} is not an address; write it like https://host", what=what)
+        ) from None
     if parts.username is not None or parts.password is not None or "@" in parts.netloc:
-        raise InvalidInput(f"{what} holds a user name or password; leave them out")
+        raise InvalidInput(
+            stored("{what} holds a user name or password; leave them out", what=what)
+        )
     surplus = "?" in url or "#" in url or parts.netloc.endswith(":") or not parts.path.isascii()
     surplus |= "[" in parts.netloc and not _BRACKETS.fullmatch(parts.netloc.lower())
     dots = any(part in {".", ".."} for part in parts.path.lower().replace("%2e", ".").split("/"))
     if surplus or dots or not parts.hostname or port == 0 or len(url) > _LONGEST:
         raise InvalidInput(
-            f"{what} is more or less than an address; write it like https://host:port/path"
+            stored(
+                "{what} is more or less than an address; write it like https://host:port/path",
+                what=what,
+            )
         )
     return parts, port
 
@@ -203,7 +228,9 @@ def _split(url: str, what: str) -> tuple[SplitResult, int | None]:
 def _host(host: str, what: str) -> str:
     """The host as DNS or a socket writes it."""
     wrong = InvalidInput(
-        f"{what} has a host name that cannot be; write it as in https://example.org"
+        stored(
+            "{what} has a host name that cannot be; write it as in https://example.org", what=what
+        )
     )
     if ":" in host:
         try:
@@ -223,7 +250,10 @@ def _host(host: str, what: str) -> str:
             return str(IPv4Address(host))
         except ValueError:
             raise InvalidInput(
-                f"{what} has an IP address in an unusual form; write it like https://192.0.2.1"
+                stored(
+                    "{what} has an IP address in an unusual form; write it like https://192.0.2.1",
+                    what=what,
+                )
             ) from None
     return host
 

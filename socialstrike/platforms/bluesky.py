@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
+from socialstrike.i18n import stored
 from socialstrike.platforms.base import (
     Access,
     Consent,
@@ -115,9 +116,10 @@ class Bluesky(HttpPlatform):
         """Say so where what is given as an app password is none; see Platform."""
         if _APP_PASSWORD.fullmatch(given.get("app_password", "").strip()):
             return None
-        return (
-            "this does not look like an app password (xxxx-xxxx-xxxx-xxxx); the account's own "
-            "password opens far more than posting, so make an app password in Bluesky's settings"
+        return stored(
+            "this does not look like an app password (xxxx-xxxx-xxxx-xxxx); the account's"
+            " own password opens far more than posting, so make an app password in"
+            " Bluesky's settings"
         )
 
     @classmethod
@@ -135,9 +137,12 @@ class Bluesky(HttpPlatform):
         handle, did = name_told(found["handle"]), _did(found["did"])
         if found.get("active") is False:
             raise CredentialsRefused(
-                f"Bluesky says that account '{self.access.account}' is not active "
-                f"({shown(str(found.get('status') or 'no reason given'))}); settle that there, "
-                f"then run: socialstrike accounts resume {self.access.account}"
+                stored(
+                    "Bluesky says that account '{account}' is not active ({found}); settle that"
+                    " there, then run: socialstrike accounts resume {account}",
+                    account=self.access.account,
+                    found=shown(str(found.get("status") or "no reason given")),
+                )
             )
         told = self.exchange.answer
         return Identity(
@@ -207,7 +212,7 @@ class Bluesky(HttpPlatform):
         there = answer["value"]
         found = self._publication(key, answer, moment_told(there["createdAt"]))
         if not isinstance(there["text"], str):
-            raise TypeError("the text is none")
+            raise TypeError(stored("the text is none"))
         return found if there["text"] == self.compose(payload.text, payload.link) else None
 
     @guarded("retract")
@@ -224,17 +229,17 @@ class Bluesky(HttpPlatform):
             name = ""  # a server in trouble proves nothing, whatever it calls it
         if name == "InvalidSwap":
             kind = OutcomeUnknown
-            remedy = "it says that this was posted already, so it is looked up there first"
+            remedy = stored("it says that this was posted already, so it is looked up there first")
         elif name == "RateLimitExceeded":
             kind = RateLimited
         elif name in _CLOSED:
             kind = CredentialsRefused
-            remedy = "settle that there, then run: socialstrike accounts resume {account}"
+            remedy = stored("settle that there, then run: socialstrike accounts resume {account}")
         elif name == "AuthFactorTokenRequired":
             kind = CredentialsRefused
-            remedy = (
-                "make an app password in Bluesky's settings and give it with: "
-                "socialstrike accounts add {platform} {account} --replace"
+            remedy = stored(
+                "make an app password in Bluesky's settings and give it with: socialstrike"
+                " accounts add {platform} {account} --replace"
             )
         elif name in _EXPIRED:
             kind = CredentialsRefused
@@ -250,7 +255,7 @@ class Bluesky(HttpPlatform):
     ) -> Publication:
         did = self._opened().did
         if answer["uri"] != f"at://{did}/{_COLLECTION}/{key}":
-            raise TypeError("the answer is about another post")
+            raise TypeError(stored("the answer is about another post"))
         return Publication(key, f"https://bsky.app/profile/{did}/post/{key}", made)
 
     def _facets(self, text: str) -> list[dict[str, Any]]:
@@ -300,8 +305,11 @@ class Bluesky(HttpPlatform):
         else:
             return
         raise CredentialsRefused(
-            f"Bluesky knows no handle like the one given for account '{self.access.account}'; "
-            "write it in full, such as name.bsky.social"
+            stored(
+                "Bluesky knows no handle like the one given for account '{account}'; write it"
+                " in full, such as name.bsky.social",
+                account=self.access.account,
+            )
         )
 
     def _call(self, method: str, body: object = None, **request: Any) -> dict[str, Any]:
@@ -387,7 +395,7 @@ class Bluesky(HttpPlatform):
         else:
             answer = self._client.invoke_procedure(method, content=content, headers=sent)
         if not isinstance(answer.content, dict):
-            raise TypeError("the answer is no object")
+            raise TypeError(stored("the answer is no object"))
         return answer.content
 
 
@@ -410,5 +418,5 @@ def _in_usual_words(answer: Answer) -> Answer:
 
 def _did(given: object) -> str:
     if not isinstance(given, str) or not _DID.fullmatch(given):
-        raise TypeError("the account's id is none")
+        raise TypeError(stored("the account's id is none"))
     return given

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from socialstrike.i18n import stored
 from socialstrike.platforms.base import Media, Rejected
 from socialstrike.platforms.http import shown
 
@@ -31,7 +32,7 @@ def fitted(media: Media, content: bytes) -> tuple[bytes, str, tuple[int, int]]:
     try:
         with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > _MOST_PIXELS:
-                raise ValueError("too many pixels")
+                raise ValueError(stored("too many pixels"))
             if len(content) <= MOST_BYTES:
                 turned = image.getexif().get(_ORIENTATION, 1) >= 5
                 size = (image.height, image.width) if turned else image.size
@@ -45,10 +46,14 @@ def fitted(media: Media, content: bytes) -> tuple[bytes, str, tuple[int, int]]:
         Image.DecompressionBombError,
         Image.DecompressionBombWarning,
     ):
-        why = "it cannot be read as a picture, or has too many pixels"
+        why = stored("it cannot be read as a picture, or has too many pixels")
     raise Rejected(
-        f"the picture {shown(str(media.path))} cannot be sent ({why}); queue the post again with "
-        "another: socialstrike posts add"
+        stored(
+            "the picture {path} cannot be sent ({why}); queue the post again with"
+            " another: socialstrike posts add",
+            path=shown(str(media.path)),
+            why=why,
+        )
     )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from socialstrike.content import graphemes
+from socialstrike.i18n import stored
 from socialstrike.platforms.base import Rejected
 from socialstrike.platforms.bluesky_pictures import MOST_BYTES
 from socialstrike.platforms.http import identifier
@@ -42,8 +43,10 @@ def entry(media_id: str) -> Any:
         return json.loads(media_id)
     except ValueError:
         raise Rejected(
-            "a picture of the post was never handed over to Bluesky; queue the post again with: "
-            "socialstrike posts add"
+            stored(
+                "a picture of the post was never handed over to Bluesky; queue the post again"
+                " with: socialstrike posts add"
+            )
         ) from None
 
 
@@ -54,9 +57,9 @@ def blob_told(blob: Mapping[str, Any]) -> dict[str, Any]:
     """
     kind, size = blob["mimeType"], blob["size"]
     if not isinstance(kind, str) or not _MIME_TYPE.fullmatch(kind):
-        raise TypeError("the picture has no type")
+        raise TypeError(stored("the picture has no type"))
     if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= MOST_BYTES:
-        raise TypeError("the picture has no size")
+        raise TypeError(stored("the picture has no size"))
     ref = {"$link": identifier(blob["ref"]["$link"])}
     return {"$type": "blob", "ref": ref, "mimeType": kind, "size": size}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, fields
 
+from socialstrike.i18n import stored
 from socialstrike.redaction import remember
 
 
@@ -23,7 +24,7 @@ class Kept:
 
     def __post_init__(self) -> None:
         if not all(isinstance(getattr(self, part.name), str) for part in fields(self)):
-            raise TypeError("a session is made of texts")
+            raise TypeError(stored("a session is made of texts"))
         remember(self.access)
         remember(self.refresh)
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from socialstrike.i18n import stored
 from socialstrike.platforms.base import Access
 from socialstrike.redaction import remember
 
@@ -29,7 +30,7 @@ def answered(answer: Any) -> dict[str, Any]:
     except RecursionError:
         content = None
     if not isinstance(content, dict):
-        raise TypeError("the answer is no object")
+        raise TypeError(stored("the answer is no object"))
     return content
 
 
@@ -40,7 +41,7 @@ def secret_told(told: Mapping[str, Any], name: str) -> str:
     """
     value = told.get(name)
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
-        raise TypeError(f"the answer has no {name}")
+        raise TypeError(stored("the answer has no {name}", name=name))
     remember(value)
     return value
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from socialstrike.i18n import stored
 from socialstrike.platforms import facebook_consent
 from socialstrike.platforms.base import (
     Access,
@@ -145,8 +146,13 @@ class FacebookPage(HttpPlatform, OwnScheduler):
         page_id = identifier(page["id"])
         if page_id != self._page:
             raise CredentialsRefused(
-                f"Facebook's token of account '{self.access.account}' is for another page "
-                f"({page_id}, not {self._page}); take the token of this page"
+                stored(
+                    "Facebook's token of account '{account}' is for another page ({page_id}, not"
+                    " {page}); take the token of this page",
+                    account=self.access.account,
+                    page_id=page_id,
+                    page=self._page,
+                )
             )
         name, url = name_told(page["name"]), url_told(page.get("link"))
         told = self.exchange.answer
@@ -231,7 +237,7 @@ class FacebookPage(HttpPlatform, OwnScheduler):
         if not isinstance(self._handed(scheduled_id), Scheduled):
             return False
         if self._call(scheduled_id, method="DELETE").get("success") is not True:
-            raise TypeError("the answer is no success")
+            raise TypeError(stored("the answer is no success"))
         return True
 
     @guarded("retract")
@@ -247,7 +253,7 @@ class FacebookPage(HttpPlatform, OwnScheduler):
             self._page_itself()
             done = True
         if not done:
-            raise TypeError("the answer is no success")
+            raise TypeError(stored("the answer is no success"))
 
     def diagnose(self, answer: Answer) -> Diagnosis:
         """Sort by Facebook's own codes, after what a status alone says."""
@@ -257,14 +263,18 @@ class FacebookPage(HttpPlatform, OwnScheduler):
         words = told if isinstance(told, str) else ""
         kind, remedy = kind_of(answer.status, code, subcode), None
         if subcode == CONFIRM_IDENTITY:
-            remedy = "log in to Facebook, confirm who you are, then run: " + _RESUME
+            remedy = stored("log in to Facebook, confirm who you are, then run: ") + _RESUME
         elif code in PERMISSION:
-            needed = "pages_manage_posts, pages_read_engagement and pages_show_list"
-            remedy = f"give the token {needed}, then run: {_RESUME}"
+            needed = stored("pages_manage_posts, pages_read_engagement and pages_show_list")
+            remedy = stored(
+                "give the token {needed}, then run: {resume}", needed=needed, resume=_RESUME
+            )
         elif kind is RateLimited and code == BLOCKED:
-            remedy = "Facebook holds the page back for a while; send fewer posts, further apart"
+            remedy = stored(
+                "Facebook holds the page back for a while; send fewer posts, further apart"
+            )
         elif kind is OutcomeUnknown and is_duplicate(code, subcode):
-            remedy = "it says that this was posted already, so it is looked up there first"
+            remedy = stored("it says that this was posted already, so it is looked up there first")
         return Diagnosis(kind, words, remedy, regained_at(answer))
 
     def _message(self, payload: Payload) -> str:
@@ -291,7 +301,7 @@ class FacebookPage(HttpPlatform, OwnScheduler):
             self._page_itself()  # as for a deletion: only a token that still works means gone
             return None
         if _id(post) != post_id or not isinstance(post["is_published"], bool):
-            raise TypeError("the answer is about something else")
+            raise TypeError(stored("the answer is about something else"))
         if not post["is_published"]:
             return Scheduled(post_id, _unix_told(post["scheduled_publish_time"]))
         made = moment_told(post["created_time"])
@@ -345,10 +355,14 @@ class FacebookPage(HttpPlatform, OwnScheduler):
             if not paging.get("next") or (made and min(made) < begin):
                 return
             args["after"] = _cursor(paging["cursors"]["after"])
-        reach = "" if since is None else f" since {since:%Y-%m-%d %H:%M} UTC"
+        reach = "" if since is None else stored(" since {since:%Y-%m-%d %H:%M} UTC", since=since)
         raise TemporarilyUnavailable(
-            f"the posts of account '{self.access.account}' on Facebook{reach} are too many to look"
-            " through; look there, then run: socialstrike posts resolve"
+            stored(
+                "the posts of account '{account}' on Facebook{reach} are too many to look"
+                " through; look there, then run: socialstrike posts resolve",
+                account=self.access.account,
+                reach=reach,
+            )
         )
 
     def _call(self, path: str, **request: Any) -> dict[str, Any]:
@@ -356,14 +370,14 @@ class FacebookPage(HttpPlatform, OwnScheduler):
         result = self._graph.request(f"{_VERSION}/{path}", **request)
         answer = self.exchange.answer
         if answer is None or not 200 <= answer.status < 300 or not isinstance(result, dict):
-            raise TypeError("the answer is no success")
+            raise TypeError(stored("the answer is no success"))
         return result
 
 
 def _only_json(response: Response, **_settings: object) -> None:
     """Stop the library from searching anything else for tokens: on large answers it takes long."""
     if "json" not in response.headers.get("content-type", ""):
-        raise TypeError("the answer is no JSON")
+        raise TypeError(stored("the answer is no JSON"))
 
 
 def _id(answer: Mapping[str, Any]) -> str:
@@ -373,13 +387,13 @@ def _id(answer: Mapping[str, Any]) -> str:
 def _unix_told(value: object) -> datetime:
     """A time from an answer in Unix seconds (aware, UTC). Raises TypeError for an absurd one."""
     if type(value) is not int or not 946_684_800 <= value < 7_258_118_400:  # 2000 to 2200
-        raise TypeError("the time is none")
+        raise TypeError(stored("the time is none"))
     return datetime.fromtimestamp(value, UTC)
 
 
 def _cursor(value: object) -> str:
     if not (isinstance(value, str) and 0 < len(value) <= 2_000):
-        raise TypeError("the next page is nowhere")
+        raise TypeError(stored("the next page is nowhere"))
     return value
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from socialstrike.i18n import stored
 from socialstrike.platforms.base import Access, Consent, CredentialsRefused, Grant
 from socialstrike.platforms.consent import answered, epoch_told, page, scopes_told, secret_told
 from socialstrike.platforms.http import identifier, name_told
@@ -58,8 +59,11 @@ def redeem(
     ]
     if not grants:
         raise CredentialsRefused(
-            f"Facebook lets the app post for no page for account '{access.account}'; choose at "
-            "least one page when Facebook asks, with an account that manages it"
+            stored(
+                "Facebook lets the app post for no page for account '{account}'; choose at"
+                " least one page when Facebook asks, with an account that manages it",
+                account=access.account,
+            )
         )
     return grants
 

@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
+from socialstrike.i18n import stored
 from socialstrike.platforms.base import (
     Access,
     CredentialsRefused,
@@ -104,7 +105,7 @@ def identifier(value: object) -> str:
         return str(value)
     if isinstance(value, str) and _ID.fullmatch(value):
         return value
-    raise TypeError("the id is none")
+    raise TypeError(stored("the id is none"))
 
 
 def name_told(value: object) -> str:
@@ -114,7 +115,7 @@ def name_told(value: object) -> str:
     """
     name = shown(value)[:100].strip() if isinstance(value, str) else ""
     if not name:
-        raise TypeError("the name is none")
+        raise TypeError(stored("the name is none"))
     return name
 
 
@@ -131,17 +132,17 @@ def url_told(value: object) -> str | None:
 def moment_told(value: object) -> datetime:
     """A time from an answer (aware, UTC). Raises ValueError or TypeError for an absurd one."""
     if not isinstance(value, str):
-        raise TypeError("the time is none")
+        raise TypeError(stored("the time is none"))
     moment = _sane(datetime.fromisoformat(value))
     if moment is None:
-        raise ValueError("the time is absurd")
+        raise ValueError(stored("the time is absurd"))
     return moment
 
 
 def page_told(value: object) -> list[Mapping[str, Any]]:
     """The posts on one page of a look-up. Raises TypeError where they are more than asked for."""
     if not isinstance(value, list) or len(value) > PAGE:
-        raise TypeError("the page is none")
+        raise TypeError(stored("the page is none"))
     return value
 
 
@@ -248,7 +249,9 @@ class HttpPlatform(Platform):
         answer = self.exchange.answer
         if answer is None or 200 <= answer.status < 300:
             lost = OutcomeUnknown if self.exchange.sent else TemporarilyUnavailable
-            found = Diagnosis(lost, "the answer cannot be read" if answer else "no answer")
+            found = Diagnosis(
+                lost, stored("the answer cannot be read") if answer else stored("no answer")
+            )
         else:
             found = self.diagnose(answer)
         kind = _fitting(found.kind, operation)
@@ -260,7 +263,13 @@ class HttpPlatform(Platform):
         if issubclass(kind, Rejected) and operation != "publish":
             end = _ELSEWHERE[operation]
         end = found.remedy if issubclass(kind, found.kind) and found.remedy else end
-        message = f"{self.label} {start} account '{account}' ({words}); "
+        message = stored(
+            "{label} {start} account '{account}' ({words}); ",
+            label=self.label,
+            start=start,
+            account=account,
+            words=words,
+        )
         message += end.replace("{account}", account).replace("{platform}", self.name)
         if issubclass(kind, RateLimited):
             told = answer.retry_at() if answer else None
@@ -323,10 +332,14 @@ def read_media(media: Media, limits: Limits) -> bytes:
     else:
         if len(content) <= limits.media_bytes:
             return content
-        why = f"more than {limits.media_bytes} bytes"
+        why = stored("more than {media_bytes} bytes", media_bytes=limits.media_bytes)
     raise Rejected(
-        f"the picture {shown(str(media.path))} cannot be sent ({why}); queue the post "
-        "again with another: socialstrike posts add"
+        stored(
+            "the picture {path} cannot be sent ({why}); queue the post again with"
+            " another: socialstrike posts add",
+            path=shown(str(media.path)),
+            why=why,
+        )
     )
 
 

@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import stored
 from socialstrike.platforms import mastodon_consent
 from socialstrike.platforms.base import (
     Access,
@@ -197,8 +198,11 @@ class Mastodon(HttpPlatform, OwnScheduler):
             time.sleep(pause)
             answer = self._ask(self._client.media, media_id)
         raise TemporarilyUnavailable(
-            f"Mastodon still works on a picture of account '{self.access.account}'; "
-            "it is tried again by itself"
+            stored(
+                "Mastodon still works on a picture of account '{account}'; it is tried again"
+                " by itself",
+                account=self.access.account,
+            )
         )
 
     @guarded("publish")
@@ -238,7 +242,7 @@ class Mastodon(HttpPlatform, OwnScheduler):
             return None
         copy = _scheduled(answer.json())
         if copy.remote_id != scheduled_id:
-            raise TypeError("the answer is about something else")
+            raise TypeError(stored("the answer is about something else"))
         return copy
 
     @guarded("find")
@@ -283,7 +287,7 @@ class Mastodon(HttpPlatform, OwnScheduler):
             self._me()
             done = True
         if not done:
-            raise TypeError("the answer is no success")
+            raise TypeError(stored("the answer is no success"))
 
     def diagnose(self, answer: Answer) -> Diagnosis:
         """Sort by status, and 403 and 422 by what Mastodon says about them."""
@@ -294,14 +298,15 @@ class Mastodon(HttpPlatform, OwnScheduler):
             kind = Rejected  # refused by the web server in front, before Mastodon saw it
         elif answer.status == 403 and _ACCOUNT_TROUBLE.search(words):
             kind = CredentialsRefused
-            remedy = (
-                "log in on the instance and see what it says, then run: "
-                "socialstrike accounts resume {account}"
+            remedy = stored(
+                "log in on the instance and see what it says, then run: socialstrike accounts"
+                " resume {account}"
             )
             if "scope" in words.lower():
-                remedy = (
-                    f"make a token with {_SCOPES}, then run: "
-                    "socialstrike accounts add {platform} {account} --replace"
+                remedy = stored(
+                    "make a token with {scopes}, then run: socialstrike accounts add {{platform}}"
+                    " {{account}} --replace",
+                    scopes=_SCOPES,
                 )
         elif answer.status == 422 and _NOT_READY.search(words):
             kind = TemporarilyUnavailable
@@ -358,8 +363,11 @@ class Mastodon(HttpPlatform, OwnScheduler):
             yield from page
             oldest = identifier(page[-1]["id"])
         raise TemporarilyUnavailable(
-            f"what account '{self.access.account}' has scheduled on Mastodon is too much to look"
-            " through; look there, then run: socialstrike posts resolve"
+            stored(
+                "what account '{account}' has scheduled on Mastodon is too much to look"
+                " through; look there, then run: socialstrike posts resolve",
+                account=self.access.account,
+            )
         )
 
     def _same(
@@ -402,9 +410,13 @@ class Mastodon(HttpPlatform, OwnScheduler):
 
     def _nobody(self, answer: Answer) -> CredentialsRefused:
         return CredentialsRefused(
-            f"no Mastodon answers at the instance of account '{self.access.account}' "
-            f"({answer.status}); if the instance is right it may be gone, else give another "
-            f"with: socialstrike accounts add mastodon {self.access.account} --replace"
+            stored(
+                "no Mastodon answers at the instance of account '{account}' ({status}); if"
+                " the instance is right it may be gone, else give another with: socialstrike"
+                " accounts add mastodon {account} --replace",
+                account=self.access.account,
+                status=answer.status,
+            )
         )
 
     def _told(self) -> dict[str, Any] | None:
@@ -428,7 +440,7 @@ class Mastodon(HttpPlatform, OwnScheduler):
             answer = self._ask(statuses, account_id, max_id=oldest, limit=40)
             page = page_told(json.loads(answer.body))
             if not page and seen < count:
-                raise TypeError("the list of posts is incomplete, so it proves no absence")
+                raise TypeError(stored("the list of posts is incomplete, so it proves no absence"))
             if not page:
                 return
             seen += len(page)
@@ -437,9 +449,13 @@ class Mastodon(HttpPlatform, OwnScheduler):
             if moment_told(page[-1]["created_at"]) < since:
                 return
         raise TemporarilyUnavailable(
-            f"the posts of account '{self.access.account}' on Mastodon since "
-            f"{since:%Y-%m-%d %H:%M} UTC are too many to look through; look there, then run: "
-            "socialstrike posts resolve"
+            stored(
+                "the posts of account '{account}' on Mastodon since {since:%Y-%m-%d %H:%M}"
+                " UTC are too many to look through; look there, then run: socialstrike posts"
+                " resolve",
+                account=self.access.account,
+                since=since,
+            )
         )
 
     def _is(self, post: Mapping[str, Any], text: str) -> bool:
@@ -466,7 +482,7 @@ class Mastodon(HttpPlatform, OwnScheduler):
             if self.exchange.answer is None or not 200 <= self.exchange.answer.status < 300:
                 raise
         if self.exchange.answer is None:
-            raise TypeError("there is no answer")
+            raise TypeError(stored("there is no answer"))
         return self.exchange.answer
 
 
@@ -483,7 +499,7 @@ def _only_status(answer: Response, **_settings: object) -> None:
 def _count(value: object) -> int:
     """How many posts an account has. Raises TypeError for what is no number of them."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError("the number of posts is none")
+        raise TypeError(stored("the number of posts is none"))
     return value
 
 
@@ -516,5 +532,5 @@ def _text_of(scheduled: Mapping[str, Any]) -> str:
     """What a waiting copy says. Raises TypeError or KeyError where that is nothing."""
     text = scheduled["params"]["text"]
     if not isinstance(text, str):
-        raise TypeError("the text is none")
+        raise TypeError(stored("the text is none"))
     return text

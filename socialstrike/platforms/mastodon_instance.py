@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import stored
 from socialstrike.platforms.addresses import checked_instance
 from socialstrike.platforms.base import Limits
 from socialstrike.platforms.mastodon_text import URL_LENGTH, length
@@ -32,11 +33,23 @@ def checked(given: Mapping[str, str], *, allow_local: bool) -> str:
     """The address of the instance, once all that is not secret is right. Raises InvalidInput."""
     visibility, language = given.get("visibility"), given.get("language")
     if len(given.get("content_warning") or "") > _LONGEST_WARNING:
-        raise InvalidInput(f"the content warning must be {_LONGEST_WARNING} characters at most")
+        raise InvalidInput(
+            stored(
+                "the content warning must be {longest_warning} characters at most",
+                longest_warning=_LONGEST_WARNING,
+            )
+        )
     if visibility and visibility not in _VISIBILITIES:
-        raise InvalidInput(f"the visibility must be one of {', '.join(_VISIBILITIES)}")
+        raise InvalidInput(
+            stored(
+                "the visibility must be one of {visibilities}",
+                visibilities=", ".join(_VISIBILITIES),
+            )
+        )
     if language and not _LANGUAGE.fullmatch(language):
-        raise InvalidInput("the language must be a code of two or three letters, such as fr")
+        raise InvalidInput(
+            stored("the language must be a code of two or three letters, such as fr")
+        )
     return checked_instance(given.get("instance") or "instance.invalid", allow_local=allow_local)
 
 

@@ -7,6 +7,7 @@ import re
 import unicodedata
 
 from socialstrike.content import graphemes, urls
+from socialstrike.i18n import stored
 
 #: What any link counts, unless the instance says otherwise.
 URL_LENGTH = 23
@@ -50,7 +51,7 @@ def same(seen: str, text: str) -> bool:
     Nothing much longer can: normalizing takes the square of the time where marks pile up.
     """
     if not isinstance(seen, str):
-        raise TypeError("the text is none")
+        raise TypeError(stored("the text is none"))
     return len(seen) <= 4 * len(text) + 1_000 and comparable(seen) == comparable(text)
 
 

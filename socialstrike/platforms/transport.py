@@ -35,6 +35,7 @@ from urllib3.response import HTTPResponse
 
 from socialstrike import __version__
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import stored
 from socialstrike.platforms.addresses import Reach, checked_base_url, reach
 from socialstrike.platforms.base import (
     Access,
@@ -108,8 +109,12 @@ def session(
         )
     except InvalidInput as error:
         refused = CredentialsRefused(
-            f"the credentials of account '{access.account}' are sent nowhere: {error}; mend it "
-            f"with: socialstrike accounts add PLATFORM {access.account} --replace --base-url URL"
+            stored(
+                "the credentials of account '{account}' are sent nowhere: {error}; mend it"
+                " with: socialstrike accounts add PLATFORM {account} --replace --base-url URL",
+                account=access.account,
+                error=error,
+            )
         )
     else:
         made = Session(exchange or Exchange())
@@ -180,8 +185,11 @@ class _AccountAdapter(BaseAdapter):
         parts = urlsplit(request.url or "")
         if f"{parts.scheme}://{parts.netloc}" not in self._hosts:
             raise TemporarilyUnavailable(
-                f"a request of account '{self._account}' to a foreign host was stopped; "
-                "nothing was sent, check the account's platform"
+                stored(
+                    "a request of account '{account}' to a foreign host was stopped; nothing was"
+                    " sent, check the account's platform",
+                    account=self._account,
+                )
             )
         if self._base is None:
             return request
@@ -190,22 +198,42 @@ class _AccountAdapter(BaseAdapter):
         return rewritten
 
     def _trouble(self, error: Exception) -> PlatformError:
-        where = urlsplit(self._base).netloc if self._base else "the platform"
+        where = urlsplit(self._base).netloc if self._base else stored("the platform")
         why = _reason(error)
         if why == _ELSEWHERE and not self._exchange.sent:
-            mine = "" if self._allow_local else ", or add it with --allow-local if that is yours"
+            mine = (
+                ""
+                if self._allow_local
+                else stored(", or add it with --allow-local if that is yours")
+            )
             return TemporarilyUnavailable(
-                f"the name of {where} leads to {why}, so nothing was sent for account "
-                f"'{self._account}'; check this machine's DNS{mine}, it is tried again by itself"
+                stored(
+                    "the name of {where} leads to {why}, so nothing was sent for account"
+                    " '{account}'; check this machine's DNS{mine}, it is tried again by itself",
+                    where=where,
+                    why=why,
+                    account=self._account,
+                    mine=mine,
+                )
             )
         if self._exchange.sent:
             return OutcomeUnknown(
-                f"the answer of {where} to account '{self._account}' was lost ({why}); "
-                "it is looked up there before anything is sent again"
+                stored(
+                    "the answer of {where} to account '{account}' was lost ({why}); it is looked"
+                    " up there before anything is sent again",
+                    where=where,
+                    account=self._account,
+                    why=why,
+                )
             )
         return TemporarilyUnavailable(
-            f"{where} could not be reached for account '{self._account}' ({why}); nothing was "
-            "sent, check the connection, it is tried again by itself"
+            stored(
+                "{where} could not be reached for account '{account}' ({why}); nothing was"
+                " sent, check the connection, it is tried again by itself",
+                where=where,
+                account=self._account,
+                why=why,
+            )
         )
 
 
@@ -223,17 +251,17 @@ def _reason(error: BaseException) -> str:
             names |= {kind.__name__ for kind in type(seen).__mro__}
             waiting += (getattr(seen, "reason", None), *seen.args)
     for name, words in (
-        ("_TooLargeError", "the answer is too large"),
+        ("_TooLargeError", stored("the answer is too large")),
         ("_ElsewhereError", _ELSEWHERE),
-        ("NameResolutionError", "the name is unknown"),
-        ("NewConnectionError", "connection refused or no route"),
-        ("ConnectTimeoutError", "no connection in time"),
-        ("SSLError", "no secure connection"),
-        ("ReadTimeoutError", "no answer in time"),
-        ("TimeoutError", "no answer in time"),
-        ("RemoteDisconnected", "connection closed without an answer"),
-        ("ConnectionResetError", "connection reset"),
-        ("ProtocolError", "connection broken"),
+        ("NameResolutionError", stored("the name is unknown")),
+        ("NewConnectionError", stored("connection refused or no route")),
+        ("ConnectTimeoutError", stored("no connection in time")),
+        ("SSLError", stored("no secure connection")),
+        ("ReadTimeoutError", stored("no answer in time")),
+        ("TimeoutError", stored("no answer in time")),
+        ("RemoteDisconnected", stored("connection closed without an answer")),
+        ("ConnectionResetError", stored("connection reset")),
+        ("ProtocolError", stored("connection broken")),
     ):
         if name in names:
             return words
@@ -284,7 +312,7 @@ class _Wire(threading.local):
         """Seconds left for the current exchange. Raises TimeoutError where none are."""
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError("timed out")
+            raise TimeoutError(stored("timed out"))
         return left
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from socialstrike.content import urls, x_length
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import stored
 from socialstrike.platforms import x_consent
 from socialstrike.platforms.base import (
     Access,
@@ -164,8 +165,10 @@ class X(HttpPlatform):
             return cls(access)._pin()
         if given.get("consumer_key") or not given.get("client_id"):
             raise InvalidInput(
-                "X needs either the API key and its secret (to connect by PIN) or the OAuth 2.0 "
-                "client ID of your app; give one of the two"
+                stored(
+                    "X needs either the API key and its secret (to connect by PIN) or the OAuth"
+                    " 2.0 client ID of your app; give one of the two"
+                )
             )
         return x_consent.ask_code(access, redirect, state)
 
@@ -249,7 +252,7 @@ class X(HttpPlatform):
             if not done:
                 raise
         if not done:
-            raise TypeError("the answer is no success")
+            raise TypeError(stored("the answer is no success"))
 
     def diagnose(self, answer: Answer) -> Diagnosis:
         """Sort by status, and 403 by what X says about it."""
@@ -267,13 +270,13 @@ class X(HttpPlatform):
         about = f"{about} {words}" if isinstance(about, str) else words
         kind, remedy = by_status(answer.status), None
         if answer.status == 402:
-            remedy = (
-                "add credit in X's developer console, then run: "
-                "socialstrike accounts resume {account}"
+            remedy = stored(
+                "add credit in X's developer console, then run: socialstrike accounts resume"
+                " {account}"
             )
         elif answer.status == 403 and "duplicate" in words.lower():
             kind = OutcomeUnknown
-            remedy = "it says that this was posted already, so it is looked up there first"
+            remedy = stored("it says that this was posted already, so it is looked up there first")
         elif answer.status == 403 and _ACCOUNT_TROUBLE.search(about):
             kind = CredentialsRefused
         return Diagnosis(kind, words, remedy)
@@ -334,8 +337,11 @@ class X(HttpPlatform):
         if x_consent.young(keys):
             return refused
         return self._renewed() or TemporarilyUnavailable(
-            f"X had ended the token of account '{account}'; it was renewed, and it is tried again "
-            "by itself"
+            stored(
+                "X had ended the token of account '{account}'; it was renewed, and it is"
+                " tried again by itself",
+                account=account,
+            )
         )
 
     @guarded("check")
@@ -382,13 +388,17 @@ class X(HttpPlatform):
             if token is not None:
                 token = identifier(token)
             if len(posts) != page["meta"]["result_count"]:
-                raise TypeError("a page of posts is incomplete, so it proves no absence")
+                raise TypeError(stored("a page of posts is incomplete, so it proves no absence"))
             yield from posts
             if not token:
                 return
         raise TemporarilyUnavailable(
-            f"the posts of account '{self.access.account}' on X since {since:%Y-%m-%d %H:%M} UTC "
-            "are too many to look through; look there, then run: socialstrike posts resolve"
+            stored(
+                "the posts of account '{account}' on X since {since:%Y-%m-%d %H:%M} UTC are"
+                " too many to look through; look there, then run: socialstrike posts resolve",
+                account=self.access.account,
+                since=since,
+            )
         )
 
     def _post(self, path: str, **content: Any) -> Any:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from socialstrike.i18n import stored
 from socialstrike.platforms.base import (
     Access,
     Consent,
@@ -98,8 +99,11 @@ def redeem_code(
     )
     if not told.get("refresh_token"):
         raise CredentialsRefused(
-            f"X gave account '{access.account}' access for two hours alone; allow the app to stay "
-            "connected (offline.access)"
+            stored(
+                "X gave account '{account}' access for two hours alone; allow the app to stay"
+                " connected (offline.access)",
+                account=access.account,
+            )
         )
     mine = {name: keys[name] for name in ("client_id", "client_secret") if keys.get(name)}
     return {**mine, **_pair(told), "scopes": " ".join(scopes_told(told.get("scope")) or ())}
@@ -137,8 +141,11 @@ def renew(session: Session, access: Access) -> dict[str, str]:
     until = _moment(keys.get("renewing", "").partition(" ")[0])
     if until is not None and until > datetime.now(UTC):
         raise TemporarilyUnavailable(
-            f"another process renews the access of account '{access.account}' to X; it is tried "
-            "again by itself"
+            stored(
+                "another process renews the access of account '{account}' to X; it is tried"
+                " again by itself",
+                account=access.account,
+            )
         )
     mine = f"{(datetime.now(UTC) + _CLAIM).isoformat()} {secrets.token_hex(8)}"
     before = {name: keys.get(name, "") for name in ("refresh_token", "renewing")}
@@ -171,16 +178,19 @@ def _store(
         if proof.held:
             return
     raise TemporarilyUnavailable(
-        "the renewed access to X could not be stored; free some space on the home's disk"
+        stored("the renewed access to X could not be stored; free some space on the home's disk")
     )
 
 
 def connect_again(account: str) -> CredentialsRefused:
     """The refresh token counts no longer: only the account's holder can mend that."""
     return CredentialsRefused(
-        f"X takes the refresh token of account '{account}' no longer (it was used or taken back, "
-        "or the answer with the next one was lost); connect it again with: socialstrike accounts "
-        f"connect x {account} --replace"
+        stored(
+            "X takes the refresh token of account '{account}' no longer (it was used or"
+            " taken back, or the answer with the next one was lost); connect it again"
+            " with: socialstrike accounts connect x {account} --replace",
+            account=account,
+        )
     )
 
 

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from socialstrike.i18n import stored
+
 #: Characters of a post with its links written out: X's longest posts hold 25,000.
 _LONGEST_TEXT = 200_000
 
@@ -26,7 +28,7 @@ def written_out(post: Mapping[str, Any], remote_id: str) -> str:
         meant: str = link.get("expanded_url", short)
         # An empty link would be found between all letters, and links in links would multiply.
         if not short or len(text) + text.count(short) * len(meant) > _LONGEST_TEXT:
-            raise ValueError("the links stand for more than any post holds")
+            raise ValueError(stored("the links stand for more than any post holds"))
         text = text.replace(short, "" if own_media.fullmatch(meant) else meant)
     # X escapes these three and no others.
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

@@ -14,6 +14,7 @@ from pathlib import Path
 from socialstrike import platforms
 from socialstrike.drafts import CampaignSpec, Draft, DraftDelivery, DraftMedia, PostFile
 from socialstrike.exceptions import InvalidFile, InvalidInput, Problem
+from socialstrike.i18n import tr
 from socialstrike.post_file import head, posts, rows, yaml
 from socialstrike.post_file.nodes import (
     Fields,
@@ -128,7 +129,7 @@ def draft(
     What is odd but allowed is added to ``warnings``; ``told`` as for ``read``.
     Raises InvalidFile, whose problems name the arguments.
     """
-    report = Report("posts add")
+    report = Report(tr("posts add"))
     values: dict[str, Node] = {
         "kind": Scalar(kind),
         "text": Scalar(text),
@@ -165,7 +166,7 @@ def draft(
 
 def check_campaign(spec: CampaignSpec) -> None:
     """Hold a campaign made by a command to the rules of one in a file. Raises InvalidFile."""
-    report = Report("campaigns set")
+    report = Report(tr("campaigns set"))
     minute = timedelta(minutes=1)
     occupation = spec.occupation_lateness
     said = {
@@ -212,7 +213,10 @@ def _declared(source: _Source, found: dict[str, str | None]) -> None:
                     if account != head.ALL and account not in platforms.REGISTRY:
                         found.setdefault(account, None)
         if len(found) > MAX_ADDRESSED:
-            message = f"addresses more than {MAX_ADDRESSED:,} accounts; split the file"
+            message = tr(
+                "addresses more than {max_addressed:,} accounts; split the file",
+                max_addressed=MAX_ADDRESSED,
+            )
             source.report.error(post.line, "to", message)
             return
 
@@ -235,7 +239,7 @@ def _open(path: Path) -> _Source:
         case ".jsonl" | ".ndjson":
             source.posts = rows.read_json_lines(path, report)
         case _:
-            report.error(None, None, "a post file ends in .yaml, .csv or .jsonl; rename it")
+            report.error(None, None, tr("a post file ends in .yaml, .csv or .jsonl; rename it"))
     return source
 
 
@@ -244,14 +248,18 @@ def _listed(top: Fields, report: Report) -> list[Fields]:
     listed = top.values.get("posts")
     if not isinstance(listed, Items) or not listed.values:
         line = listed.line if listed else top.line
-        report.error(line, "posts", "holds no posts; write a list that begins with - kind:")
+        report.error(line, "posts", tr("holds no posts; write a list that begins with - kind:"))
         return []
     if len(listed.values) > MAX_POSTS:
-        report.error(listed.line, "posts", f"holds more than {MAX_POSTS:,} posts; split the file")
+        report.error(
+            listed.line,
+            "posts",
+            tr("holds more than {max_posts:,} posts; split the file", max_posts=MAX_POSTS),
+        )
         return []
     for node in listed.values:
         if not isinstance(node, Fields):
-            report.error(node.line, "posts", "a post must have fields such as kind and text")
+            report.error(node.line, "posts", tr("a post must have fields such as kind and text"))
     return [node for node in listed.values if isinstance(node, Fields)]
 
 
@@ -325,14 +333,21 @@ def _merged(first: Draft, again: Draft, report: Report) -> Draft:
     addressed = {delivery.account for delivery in first.deliveries}
     new = tuple(item for item in again.deliveries if item.account not in addressed)
     if not new:
-        report.warn(again.line, None, f"is the same post as in line {first.line}; kept once")
+        report.warn(
+            again.line, None, tr("is the same post as in line {line}; kept once", line=first.line)
+        )
     said = {(item.platform, item.due_at, item.text) for item in first.deliveries}
     if twice := next((i for i in new if (i.platform, i.due_at, i.text) in said), None):
         report.warn(
             again.line,
             "to",
-            f"{twice.account} would say on {twice.platform} what line {first.line} says at the"
-            " same time, which X forbids; write another text",
+            tr(
+                "{account} would say on {platform} what line {line} says at the same time,"
+                " which X forbids; write another text",
+                account=twice.account,
+                platform=twice.platform,
+                line=first.line,
+            ),
         )
     return replace(first, deliveries=first.deliveries + new)
 

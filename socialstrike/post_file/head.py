@@ -14,6 +14,7 @@ from socialstrike import platforms
 from socialstrike.content import is_hashtag
 from socialstrike.drafts import CampaignSpec
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import tr
 from socialstrike.post_file.nodes import (
     Fields,
     Node,
@@ -79,13 +80,17 @@ class Addressees:
         known = [*self.platform_of, *self.groups]
         message = unknown("account or group", name, known).partition("; known")[0]
         # Beside a guess, since the account may have existed and been forgotten.
-        return f"{message}; or add it: socialstrike accounts add PLATFORM {shown(name)}"
+        return tr(
+            "{message}; or add it: socialstrike accounts add PLATFORM {name}",
+            message=message,
+            name=shown(name),
+        )
 
 
 def campaign(node: Node, report: Report) -> CampaignSpec | None:
     """The campaign a file describes; None after an error."""
     if not isinstance(node, Fields):
-        report.error(node.line, "campaign", "must be a name, or fields such as name and day")
+        report.error(node.line, "campaign", tr("must be a name, or fields such as name and day"))
         return None
     before = len(report.errors)
     check_names(node, CAMPAIGN_FIELDS, report, "campaign.")
@@ -93,7 +98,11 @@ def campaign(node: Node, report: Report) -> CampaignSpec | None:
     day = _value(node, "day", report, day_of)
     for required, value in (("name", name), ("day", day)):
         if value is None and scalar(node, required, Report("")) is None:
-            report.error(node.line, f"campaign.{required}", f"is missing; write {required}: …")
+            report.error(
+                node.line,
+                f"campaign.{required}",
+                tr("is missing; write {required}: …", required=required),
+            )
     zone = _value(node, "timezone", report, lambda written: zone_of(written).key)
     hashtag = _value(node, "hashtag", report, _hashtag_of)
     mention = _value(node, "mention", report, _mention_of)
@@ -144,7 +153,7 @@ def addressees(
         report.error(
             section.line,
             "accounts",
-            "must name accounts with their platforms, as in {collectif-x: x}",
+            tr("must name accounts with their platforms, as in {collectif-x: x}"),
         )
     platform_of = {**known, **declared}
     everyone = tuple(declared) or tuple(known)
@@ -164,7 +173,9 @@ def link(written: Scalar, name: str, report: Report) -> str | None:
     # Format characters (Cf) turn an address around or hide in it.
     odd = any(char.isspace() or unicodedata.category(char) == "Cf" for char in text)
     if not usable or odd or len(text) > 2000:
-        message = f"{shown(text)} is no web address; write one such as https://onestla.tech/"
+        message = tr(
+            "{text} is no web address; write one such as https://onestla.tech/", text=shown(text)
+        )
         report.error(written.line, name, message)
         return None
     return text
@@ -178,8 +189,11 @@ def find_campaign(
         report.error(
             line,
             "campaign",
-            f"there is no campaign {shown(name)};"
-            f" make it: socialstrike campaigns set {shown(name)} --day YYYY-MM-DD",
+            tr(
+                "there is no campaign {name}; make it: socialstrike campaigns set {name}"
+                " --day YYYY-MM-DD",
+                name=shown(name),
+            ),
         )
     return spec
 
@@ -203,25 +217,32 @@ def _groups(
     if section is None or (isinstance(section, Scalar) and section.empty):
         return groups
     if not isinstance(section, Fields):
-        report.error(section.line, "groups", "must name lists of accounts, as in {nord: [a, b]}")
+        report.error(
+            section.line, "groups", tr("must name lists of accounts, as in {nord: [a, b]}")
+        )
         return groups
     for name, value in section.values.items():
         label = f"groups.{shown(name)}"
         if name in platform_of:
-            report.error(value.line, label, "is an account's name too; give the group another one")
+            report.error(
+                value.line, label, tr("is an account's name too; give the group another one")
+            )
             continue
         if not _free(name, value.line, label, report):
             continue
         members = words(items(section, name, report) or (), label, report)
         if not members:
-            report.error(value.line, label, "is empty; name its accounts")
+            report.error(value.line, label, tr("is empty; name its accounts"))
         for member in members:
             if strict and member.text not in platform_of:
                 report.error(
                     member.line,
                     label,
                     unknown("account", member.text, platform_of).partition("; known")[0]
-                    + f" (add one with: socialstrike accounts add PLATFORM {shown(member.text)})",
+                    + tr(
+                        " (add one with: socialstrike accounts add PLATFORM {text})",
+                        text=shown(member.text),
+                    ),
                 )
         groups[name] = tuple(member.text for member in members)
     return groups
@@ -239,31 +260,48 @@ def _platform(name: str, value: Node, report: Report) -> str | None:
 
 def _free(name: str, line: int | None, label: str, report: Report) -> bool:
     if name == ALL or name in platforms.REGISTRY:
-        report.error(line, label, "is a word with a meaning of its own; choose another name")
+        report.error(line, label, tr("is a word with a meaning of its own; choose another name"))
         return False
     if not _NAME.fullmatch(name):
-        report.error(line, label, "is no name; use letters, digits, dots and hyphens, no spaces")
+        report.error(
+            line, label, tr("is no name; use letters, digits, dots and hyphens, no spaces")
+        )
         return False
     return True
 
 
 def _expected(name: str, platform: str, found: str | None) -> str:
     if found is None:
-        return f"there is no such account; add it: socialstrike accounts add {platform} {name}"
-    return (
-        f"the account is on {found} here and on {platform} in the file; correct the file, or add"
-        f" another: socialstrike accounts add {platform} NAME"
+        return tr(
+            "there is no such account; add it: socialstrike accounts add {platform} {name}",
+            platform=platform,
+            name=name,
+        )
+    return tr(
+        "the account is on {found} here and on {platform} in the file; correct the"
+        " file, or add another: socialstrike accounts add {platform} NAME",
+        found=found,
+        platform=platform,
     )
 
 
 def _nobody(word: str) -> str:
     platform = "PLATFORM" if word == ALL else word
-    return f"{word} addresses nobody; add an account: socialstrike accounts add {platform} NAME"
+    return tr(
+        "{word} addresses nobody; add an account: socialstrike accounts add {platform} NAME",
+        word=word,
+        platform=platform,
+    )
 
 
 def _name_of(written: str) -> str:
     if not _NAME.fullmatch(written):
-        raise InvalidInput(f"{shown(written)} is no name; use letters, digits, dots and hyphens")
+        raise InvalidInput(
+            tr(
+                "{written} is no name; use letters, digits, dots and hyphens",
+                written=shown(written),
+            )
+        )
     return written
 
 
@@ -271,14 +309,19 @@ def _hashtag_of(written: str) -> str:
     written = unicodedata.normalize("NFC", written)
     if not is_hashtag(written):
         raise InvalidInput(
-            f'{shown(written)} is no hashtag; write one with quotes, such as "#blocage24janvier"'
+            tr(
+                '{written} is no hashtag; write one with quotes, such as "#blocage24janvier"',
+                written=shown(written),
+            )
         )
     return written
 
 
 def _mention_of(written: str) -> str:
     if not _MENTION.fullmatch(written):
-        raise InvalidInput(f'{shown(written)} is no mention; write one such as "@onestlatech"')
+        raise InvalidInput(
+            tr('{written} is no mention; write one such as "@onestlatech"', written=shown(written))
+        )
     return written
 
 
@@ -286,5 +329,5 @@ def _hours_of(written: str) -> int:
     length = duration(f"{written}h" if written.isdecimal() else written)
     hours, rest = divmod(length, timedelta(hours=1))
     if rest:
-        raise InvalidInput(f"{shown(written)} must be whole hours, such as 24h")
+        raise InvalidInput(tr("{written} must be whole hours, such as 24h", written=shown(written)))
     return hours

@@ -11,6 +11,7 @@ from pathlib import Path
 from socialstrike import files
 from socialstrike.content import forbidden_character, printable, unclosed_direction
 from socialstrike.exceptions import InvalidFile, Problem
+from socialstrike.i18n import tr
 
 MAX_PROBLEMS = 100
 # Reading ends there: a file with more errors is not read any better to its end.
@@ -85,9 +86,11 @@ def refuse(reports: Iterable[Report]) -> None:
     if len(problems) > MAX_PROBLEMS:
         more = f"{len(problems) - MAX_PROBLEMS}"
         if any(report.full for report in reports):
-            more = f"at least {more}"
+            more = tr("at least {more}", more=more)
         last = problems[MAX_PROBLEMS - 1]
-        rest = Problem(last.where, None, None, f"and {more} more; correct the first ones")
+        rest = Problem(
+            last.where, None, None, tr("and {more} more; correct the first ones", more=more)
+        )
         problems = [*problems[:MAX_PROBLEMS], rest]
     if problems:
         raise InvalidFile(problems)
@@ -97,21 +100,27 @@ def load_bytes(path: Path, limit: int) -> bytes:
     """The file's bytes, at most ``limit`` of them. Raises InvalidFile with one sentence."""
     try:
         if path.is_dir():
-            raise _invalid(path, "this is a folder; name a YAML or CSV file")
+            raise _invalid(path, tr("this is a folder; name a YAML or CSV file"))
         return files.read(path, limit)
     except FileNotFoundError:
-        raise _invalid(path, "there is no such file; check its name and folder") from None
+        raise _invalid(path, tr("there is no such file; check its name and folder")) from None
     except files.NotOrdinaryError:
-        raise _invalid(path, "this is no ordinary file; name a YAML or CSV file") from None
+        raise _invalid(path, tr("this is no ordinary file; name a YAML or CSV file")) from None
     except files.TooBigError as error:
         raise _invalid(
             path,
-            f"the file has {error.size / 1e6:.1f} MB, more than the {limit / 1e6:.0f} MB"
-            " a post file may have; split it, or check that it is the right one",
+            tr(
+                "the file has {size:.1f} MB, more than the {limit:.0f} MB a post file may"
+                " have; split it, or check that it is the right one",
+                size=error.size / 1e6,
+                limit=limit / 1e6,
+            ),
         ) from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "its name cannot be used"
-        raise _invalid(path, f"the file cannot be read ({reason}); check its permissions") from None
+        reason = getattr(error, "strerror", None) or tr("its name cannot be used")
+        raise _invalid(
+            path, tr("the file cannot be read ({reason}); check its permissions", reason=reason)
+        ) from None
 
 
 def decode(path: Path, data: bytes) -> str:
@@ -120,13 +129,18 @@ def decode(path: Path, data: bytes) -> str:
     Raises InvalidFile that says what else it seems to be, or where the first wrong byte stands.
     """
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise _invalid(path, "this is a spreadsheet or an archive; save it as CSV in UTF-8")
+        raise _invalid(path, tr("this is a spreadsheet or an archive; save it as CSV in UTF-8"))
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise _invalid(path, "this is UTF-16; save it as UTF-8")
+        raise _invalid(path, tr("this is UTF-16; save it as UTF-8"))
     if (zero := data.find(b"\0")) >= 0:
         line = data.count(b"\n", 0, zero) + 1
         raise _invalid(
-            path, f"byte {zero + 1} is zero: this is no text; check that it is the right file", line
+            path,
+            tr(
+                "byte {zero} is zero: this is no text; check that it is the right file",
+                zero=zero + 1,
+            ),
+            line,
         )
     try:
         text = data.decode("utf-8-sig")
@@ -135,7 +149,11 @@ def decode(path: Path, data: bytes) -> str:
         line = data.count(b"\n", 0, byte) + 1
         raise _invalid(
             path,
-            f"byte {byte + 1} (0x{data[byte]:02X}) is not UTF-8; save the file as UTF-8",
+            tr(
+                "byte {byte} (0x{data:02X}) is not UTF-8; save the file as UTF-8",
+                byte=byte + 1,
+                data=data[byte],
+            ),
             line,
         ) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -158,7 +176,9 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     known = sorted(set(known))
     near = difflib.get_close_matches(name[:60], known, n=1)
     if near:
-        return f"unknown {what} {shown(name)}; did you mean {near[0]}?"
+        return tr(
+            "unknown {what} {name}; did you mean {near}?", what=what, name=shown(name), near=near[0]
+        )
     choices = ", ".join(known[:20])
     return f"unknown {what} {shown(name)}" + (f"; known: {choices}" if known else "")
 
@@ -175,7 +195,7 @@ def scalar(fields: Fields, name: str, report: Report, label: str | None = None) 
     if isinstance(node, Scalar):
         return None if node.empty else node
     if node is not None:
-        report.error(node.line, label or name, "must be a single value")
+        report.error(node.line, label or name, tr("must be a single value"))
     return None
 
 
@@ -194,32 +214,45 @@ def words(nodes: Iterable[Node], name: str, report: Report) -> tuple[Scalar, ...
         if isinstance(node, Scalar) and not node.empty and node.text.strip():
             found.append(Scalar(node.text.strip(), node.line))
         else:
-            report.error(node.line, name, "must be a name")
+            report.error(node.line, name, tr("must be a name"))
     return tuple(found)
 
 
 def clean_text(value: Scalar, name: str, report: Report) -> str | None:
     """The text to publish: normalised (NFC), without white space around. None after an error."""
     if len(value.text) > MAX_TEXT:
-        long = f"has {len(value.text):,} characters, more than any platform takes; shorten it"
+        long = tr(
+            "has {count:,} characters, more than any platform takes; shorten it",
+            count=len(value.text),
+        )
         report.error(value.line, name, long)
         return None
     if bad := forbidden_character(value.text):
         line = value.line
         report.error(
-            line, name, f"holds the control character {bad[1]} at position {bad[0] + 1}; remove it"
+            line,
+            name,
+            tr(
+                "holds the control character {bad} at position {bad2}; remove it",
+                bad=bad[1],
+                bad2=bad[0] + 1,
+            ),
         )
         return None
     if bad := unclosed_direction(value.text):
         report.error(
             value.line,
             name,
-            f"changes the writing direction with {bad[1]} at position {bad[0] + 1} without the"
-            " other half of the pair in the same line; complete the pair, or remove it",
+            tr(
+                "changes the writing direction with {bad} at position {bad2} without the"
+                " other half of the pair in the same line; complete the pair, or remove it",
+                bad=bad[1],
+                bad2=bad[0] + 1,
+            ),
         )
         return None
     text = unicodedata.normalize("NFC", value.text).strip()
     if not text:
-        report.error(value.line, name, "is empty; write a text")
+        report.error(value.line, name, tr("is empty; write a text"))
         return None
     return text

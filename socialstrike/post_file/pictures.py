@@ -11,6 +11,7 @@ from pathlib import Path, PureWindowsPath
 from socialstrike import files
 from socialstrike.content import forbidden_character
 from socialstrike.drafts import DraftMedia
+from socialstrike.i18n import tr
 from socialstrike.pictures import MAX_BYTES, UnusablePicture, clean
 from socialstrike.post_file.nodes import (
     Fields,
@@ -55,7 +56,11 @@ class Album:
     def pictures(self, nodes: Sequence[Node], report: Report) -> tuple[DraftMedia, ...]:
         """The pictures named by ``nodes``, those that can be used; the others are reported."""
         if len(nodes) > MAX_MEDIA:
-            report.error(nodes[0].line, "media", f"names more than {MAX_MEDIA} pictures; drop some")
+            report.error(
+                nodes[0].line,
+                "media",
+                tr("names more than {max_media} pictures; drop some", max_media=MAX_MEDIA),
+            )
             return ()
         found = []
         for number, node in enumerate(nodes, 1):
@@ -69,7 +74,9 @@ class Album:
                 continue
             if not alt:
                 report.warn(
-                    file.line, name, f"{shown(file.text)} has no alt text; describe it under alt"
+                    file.line,
+                    name,
+                    tr("{text} has no alt text; describe it under alt", text=shown(file.text)),
                 )
             if picture.place:
                 self._places.setdefault(picture.path, file.line)
@@ -91,12 +98,16 @@ class Album:
             return
         path, line = next(iter(self._places.items()))
         others = len(self._places) - 1
-        more = f" and {others} more" if others else ""
+        more = tr(" and {others} more", others=others) if others else ""
         report.warn(
             line,
             "media",
-            f"{shown(path.name)}{more} named the place where it was taken; the pictures are"
-            " published without it, the files themselves still have it",
+            tr(
+                "{name}{more} named the place where it was taken; the pictures are published"
+                " without it, the files themselves still have it",
+                name=shown(path.name),
+                more=more,
+            ),
         )
 
     def _find(self, written: str) -> _Found | str:
@@ -117,12 +128,12 @@ def _file_and_alt(node: Node, name: str, report: Report) -> tuple[Scalar | None,
     if isinstance(node, Scalar) and not node.empty:
         return Scalar(node.text.strip(), node.line), ""
     if not isinstance(node, Fields):
-        report.error(node.line, name, 'must be a file, or {file: picture.png, alt: "…"}')
+        report.error(node.line, name, tr('must be a file, or {file: picture.png, alt: "…"}'))
         return None, ""
     check_names(node, ("file", "alt"), report, f"{name}.")
     file = scalar(node, "file", report, f"{name}.file")
     if file is None or not file.text.strip():
-        report.error(node.line, f"{name}.file", "names no file")
+        report.error(node.line, f"{name}.file", tr("names no file"))
         return None, ""
     written = scalar(node, "alt", report, f"{name}.alt")
     alt = clean_text(written, f"{name}.alt", report) if written and written.text.strip() else ""
@@ -132,8 +143,12 @@ def _file_and_alt(node: Node, name: str, report: Report) -> tuple[Scalar | None,
 def _locate(written: str, home: Path | None) -> Path:
     if bad := forbidden_character(written):
         raise _UnusableError(
-            f"the file's name holds the control character {bad[1]} at position {bad[0] + 1};"
-            " rename the picture"
+            tr(
+                "the file's name holds the control character {bad} at position {bad2}; rename"
+                " the picture",
+                bad=bad[1],
+                bad2=bad[0] + 1,
+            )
         )
     try:
         if home is None:
@@ -141,23 +156,33 @@ def _locate(written: str, home: Path | None) -> Path:
         named = PureWindowsPath(written)  # knows both kinds of separators, and drives
         if named.anchor or ".." in named.parts or written.startswith("~"):
             raise _UnusableError(
-                f"{shown(written)} leaves the file's folder; put the picture beside the file"
+                tr(
+                    "{written} leaves the file's folder; put the picture beside the file",
+                    written=shown(written),
+                )
             )
         path = (home / written).resolve()
     except (OSError, ValueError, RuntimeError):
         raise _UnusableError(
-            f"{shown(written)} cannot be a file's name; rename the picture"
+            tr("{written} cannot be a file's name; rename the picture", written=shown(written))
         ) from None
     if not path.is_relative_to(home):
         raise _UnusableError(
-            f"{shown(written)} is a link out of the file's folder; put the picture itself there"
+            tr(
+                "{written} is a link out of the file's folder; put the picture itself there",
+                written=shown(written),
+            )
         )
     return path
 
 
 def _opened(path: Path, home: Path | None) -> _Found | str:
     name = shown(path.name)
-    missing = f"there is no picture {name} in {shown(str(path.parent))}; check its name"
+    missing = tr(
+        "there is no picture {name} in {parent}; check its name",
+        name=name,
+        parent=shown(str(path.parent)),
+    )
     try:
         if not path.is_file():
             return missing
@@ -167,12 +192,18 @@ def _opened(path: Path, home: Path | None) -> _Found | str:
         return missing
     except files.TooBigError as error:
         size = f"{error.size / 1e6:.1f} MB"
-        return f"{name} has {size}, more than any platform takes; make it smaller"
+        return tr(
+            "{name} has {size}, more than any platform takes; make it smaller", name=name, size=size
+        )
     except UnusablePicture as error:
         return f"{name} {error}"
     except (OSError, ValueError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else None
-        return f"{name} cannot be read ({reason or 'its name'}); check its permissions"
+        return tr(
+            "{name} cannot be read ({reason}); check its permissions",
+            name=name,
+            reason=reason or "its name",
+        )
     original = hashlib.sha256(content).hexdigest()
     return _Found(
         path=path,

@@ -12,6 +12,7 @@ from socialstrike import platforms
 from socialstrike.content import with_hashtag
 from socialstrike.drafts import CampaignSpec, Draft, DraftDelivery, DraftMedia
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import tr
 from socialstrike.platforms.base import Limits
 from socialstrike.post_file import head
 from socialstrike.post_file.nodes import (
@@ -128,7 +129,10 @@ def draft(
         return None
     if len(parts.accounts) * len(parts.plan.moments) > room:
         # Before they are made: a few words can ask for millions.
-        message = f"comes to more than {MAX_DELIVERIES:,} deliveries; import fewer at a time"
+        message = tr(
+            "comes to more than {max_deliveries:,} deliveries; import fewer at a time",
+            max_deliveries=MAX_DELIVERIES,
+        )
         report.error(post.line, None, message)
         raise StopReading
     deliveries = _deliveries(parts, setting)
@@ -173,7 +177,7 @@ def _kind(post: Fields, report: Report) -> str:
     if kind is not None and kind.text in (ANNOUNCEMENT, OCCUPATION):
         return kind.text
     written = f", not {shown(kind.text)}" if kind else ""
-    message = f"must be announcement or occupation{written}"
+    message = tr("must be announcement or occupation{written}", written=written)
     report.error(kind.line if kind else post.line, "kind", message)
     return OCCUPATION if "every" in post.values else ANNOUNCEMENT
 
@@ -181,7 +185,11 @@ def _kind(post: Fields, report: Report) -> str:
 def _accounts(post: Fields, setting: Setting, report: Report) -> tuple[str, ...]:
     named = words(items(post, "to", report) or (), "to", report)
     if len(named) > MAX_NAMES or sum(len(word.text) for word in named) > MAX_WRITTEN_NAMES:
-        report.error(named[0].line, "to", f"names more than {MAX_NAMES:,} accounts; use a group")
+        report.error(
+            named[0].line,
+            "to",
+            tr("names more than {max_names:,} accounts; use a group", max_names=MAX_NAMES),
+        )
         return ()
     written = tuple(
         Scalar(name, word.line) for word in named for name in word.text.replace(",", " ").split()
@@ -189,10 +197,14 @@ def _accounts(post: Fields, setting: Setting, report: Report) -> tuple[str, ...]
     if not written:
         node = post.values.get("to")
         line = node.line if node else post.line
-        report.error(line, "to", "is empty; name accounts, groups, a platform, or all")
+        report.error(line, "to", tr("is empty; name accounts, groups, a platform, or all"))
         return ()
     if len(written) > MAX_NAMES:
-        report.error(written[0].line, "to", f"names more than {MAX_NAMES:,} accounts; use a group")
+        report.error(
+            written[0].line,
+            "to",
+            tr("names more than {max_names:,} accounts; use a group", max_names=MAX_NAMES),
+        )
         return ()
     return setting.addressees.resolve(written, report)
 
@@ -200,18 +212,18 @@ def _accounts(post: Fields, setting: Setting, report: Report) -> tuple[str, ...]
 def _texts(post: Fields, kind: str, setting: Setting, report: Report) -> tuple[_Text, ...]:
     one, several = post.values.get("text"), post.values.get("texts")
     if one is not None and several is not None:
-        report.error(several.line, "texts", "stands beside text; keep one of them")
+        report.error(several.line, "texts", tr("stands beside text; keep one of them"))
         return ()
     if several is not None:
         if kind != OCCUPATION or "every" not in post.values:
-            report.error(several.line, "texts", "is for an occupation with every; write text")
+            report.error(several.line, "texts", tr("is for an occupation with every; write text"))
             return ()
         return _several(several, "texts", setting, report)
     if one is None or (isinstance(one, Scalar) and one.empty):
-        report.error(one.line if one else post.line, "text", "is missing; write what to say")
+        report.error(one.line if one else post.line, "text", tr("is missing; write what to say"))
         return ()
     if not isinstance(one, Scalar):
-        report.error(one.line, "text", "must be one text")
+        report.error(one.line, "text", tr("must be one text"))
         return ()
     return _several(one, "text", setting, report)
 
@@ -220,14 +232,16 @@ def _several(node: Node, name: str, setting: Setting, report: Report) -> tuple[_
     """The texts of a list, or the one text of a value, with the campaign's hashtag."""
     values = node.values if isinstance(node, Items) else (node,)
     if not values or len(values) > MAX_TEXTS:
-        report.error(node.line, name, f"must hold between 1 and {MAX_TEXTS:,} texts")
+        report.error(
+            node.line, name, tr("must hold between 1 and {max_texts:,} texts", max_texts=MAX_TEXTS)
+        )
         return ()
     hashtag = setting.campaign.hashtag if setting.campaign else None
     found = []
     for number, value in enumerate(values, 1):
         label = f"{name}[{number}]" if isinstance(node, Items) else name
         if not isinstance(value, Scalar):
-            report.error(value.line, label, "must be a text; put quotes around it")
+            report.error(value.line, label, tr("must be a text; put quotes around it"))
             continue
         text = clean_text(value, label, report)
         if text is not None:
@@ -247,7 +261,7 @@ def _variants(
     if node is None or (isinstance(node, Scalar) and node.empty):
         return {}
     if not isinstance(node, Fields):
-        report.error(node.line, "variants", 'must name platforms or accounts, as in {x: "…"}')
+        report.error(node.line, "variants", tr('must name platforms or accounts, as in {x: "…"}'))
         return {}
     found = {}
     platform_of = setting.addressees.platform_of
@@ -259,9 +273,9 @@ def _variants(
             report.error(value.line, label, unknown("account or platform", name, known))
             continue
         if accounts and name not in addressed:
-            report.warn(value.line, label, "is not addressed by this post; nobody will say it")
+            report.warn(value.line, label, tr("is not addressed by this post; nobody will say it"))
         if isinstance(value, Items) and "every" not in post.values:
-            report.error(value.line, label, "must be one text; several need every")
+            report.error(value.line, label, tr("must be one text; several need every"))
             continue
         if variant := _several(value, label, setting, report):
             found[name] = variant
@@ -334,9 +348,16 @@ def _check_limits(
             report.error(
                 said.line,
                 said.field,
-                f"counts {length} of {limit} on {adapter.label} (for {delivery.account}),"
-                f" {length - limit} too many with its hashtag and link;"
-                f" shorten it, or write variants: {{{delivery.platform}: …}}",
+                tr(
+                    "counts {length} of {limit} on {label} (for {account}), {length2} too many"
+                    " with its hashtag and link; shorten it, or write variants: {{{platform}: …}}",
+                    length=length,
+                    limit=limit,
+                    label=adapter.label,
+                    account=delivery.account,
+                    length2=length - limit,
+                    platform=delivery.platform,
+                ),
             )
     looked: dict[tuple[str, str], Mapping[str, Any] | None] = {}
     for name in parts.accounts:
@@ -354,26 +375,49 @@ def _check_media(
         report.error(
             line,
             "media",
-            f"names {len(media)} pictures, and {label} takes {limits.media}; drop some",
+            tr(
+                "names {count} pictures, and {label} takes {media}; drop some",
+                count=len(media),
+                label=label,
+                media=limits.media,
+            ),
         )
     for picture in media:
         name = shown(picture.path.name)
         if picture.mime_type not in limits.media_types:
             kind = picture.mime_type.removeprefix("image/").upper()
-            report.error(line, "media", f"{name} is {kind}; {label} wants PNG or JPEG")
+            report.error(
+                line,
+                "media",
+                tr(
+                    "{name} is {kind}; {label} wants PNG or JPEG", name=name, kind=kind, label=label
+                ),
+            )
         elif picture.size > limits.media_bytes:
             report.error(
                 line,
                 "media",
-                f"{name} has {picture.size / 1e6:.1f} MB, and {label} takes"
-                f" {limits.media_bytes / 1e6:.1f} MB; make it smaller",
+                tr(
+                    "{name} has {size:.1f} MB, and {label} takes {media_bytes:.1f} MB; make it"
+                    " smaller",
+                    name=name,
+                    size=picture.size / 1e6,
+                    label=label,
+                    media_bytes=limits.media_bytes / 1e6,
+                ),
             )
         if len(picture.alt) > limits.alt:
             report.error(
                 line,
                 "media",
-                f"the alt text of {name} has {len(picture.alt)} characters, and {label}"
-                f" takes {limits.alt}; shorten it",
+                tr(
+                    "the alt text of {name} has {count} characters, and {label} takes {alt};"
+                    " shorten it",
+                    name=name,
+                    count=len(picture.alt),
+                    label=label,
+                    alt=limits.alt,
+                ),
             )
 
 
@@ -391,8 +435,12 @@ def _warn(
         report.warn(
             line,
             "texts",
-            f"{repeated} would repeat itself: {count} times and too few texts;"
-            f" write {count} different ones, because platforms refuse the same text twice",
+            tr(
+                "{repeated} would repeat itself: {count} times and too few texts; write"
+                " {count} different ones, because platforms refuse the same text twice",
+                repeated=repeated,
+                count=count,
+            ),
         )
     together: dict[tuple[str, datetime, str], str] = {}
     for delivery, _ in deliveries:
@@ -402,12 +450,19 @@ def _warn(
             report.warn(
                 line,
                 "to",
-                f"{other} and {delivery.account} would say the same on {delivery.platform} at the"
-                " same time, which X forbids; write variants",
+                tr(
+                    "{other} and {account} would say the same on {platform} at the same time,"
+                    " which X forbids; write variants",
+                    other=other,
+                    account=delivery.account,
+                    platform=delivery.platform,
+                ),
             )
             break
     bounds = window(setting.campaign, setting.calendar) if setting.campaign else None
     if bounds and parts.kind == OCCUPATION:
         first, last = parts.plan.moments[0], parts.plan.moments[-1]
         if first < bounds[0] or last >= bounds[1]:
-            report.warn(parts.plan.line, None, "the occupation goes beyond the campaign's window")
+            report.warn(
+                parts.plan.line, None, tr("the occupation goes beyond the campaign's window")
+            )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from socialstrike.exceptions import InvalidFile, Problem
+from socialstrike.i18n import tr
 from socialstrike.post_file.nodes import (
     Fields,
     Items,
@@ -44,7 +45,9 @@ def read_csv(path: Path, report: Report) -> Iterator[Fields]:
     header = text.partition("\n")[0]
     delimiter = ";" if header.count(";") > header.count(",") else ","
     if _too_many(csv.reader(_lines(text), delimiter=delimiter, strict=True)):
-        raise _wrong(path, None, f"has more than {MAX_ROWS:,} rows; split the file")
+        raise _wrong(
+            path, None, tr("has more than {max_rows:,} rows; split the file", max_rows=MAX_ROWS)
+        )
     reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     try:
         columns = _columns(path, next(reader, []))
@@ -58,15 +61,22 @@ def read_csv(path: Path, report: Report) -> Iterator[Fields]:
                 report.error(
                     first,
                     None,
-                    f"has {len(row)} cells and the header {len(columns)};"
-                    f' put "quotes" around a text that holds a {delimiter}',
+                    tr(
+                        'has {count} cells and the header {count2}; put "quotes" around a text that'
+                        " holds a {delimiter}",
+                        count=len(row),
+                        count2=len(columns),
+                        delimiter=delimiter,
+                    ),
                 )
                 continue
             cells = {name: cell for name, cell in zip(columns, row, strict=False) if cell.strip()}
             yield _post(cells, first, report)
     except csv.Error as error:
         raise _wrong(
-            path, reader.line_num, f"this is not CSV ({error}); check the quotes here and above"
+            path,
+            reader.line_num,
+            tr("this is not CSV ({error}); check the quotes here and above", error=error),
         ) from None
 
 
@@ -77,13 +87,22 @@ def read_json_lines(path: Path, report: Report) -> Iterator[Fields]:
     """
     text = decode(path, load_bytes(path, MAX_BYTES))
     if text.count("\n") > MAX_ROWS:
-        raise _wrong(path, MAX_ROWS + 1, f"has more than {MAX_ROWS:,} lines; split the file")
+        raise _wrong(
+            path,
+            MAX_ROWS + 1,
+            tr("has more than {max_rows:,} lines; split the file", max_rows=MAX_ROWS),
+        )
     for line, written in enumerate(_lines(text), 1):
         if not written.strip():
             continue
         if len(written) > MAX_LINE:
             report.error(
-                line, None, f"has more than {MAX_LINE:,} characters; write one post per line"
+                line,
+                None,
+                tr(
+                    "has more than {max_line:,} characters; write one post per line",
+                    max_line=MAX_LINE,
+                ),
             )
             continue
         try:
@@ -92,16 +111,22 @@ def read_json_lines(path: Path, report: Report) -> Iterator[Fields]:
             # Numbers stay as they are written; that also spares what huge ones cost.
             node = _Nodes(line).of(_JSON.decode(written))
         except json.JSONDecodeError as error:
-            report.error(line, None, f"this is not JSON ({error.msg} at character {error.pos + 1})")
+            report.error(
+                line,
+                None,
+                tr("this is not JSON ({msg} at character {pos})", msg=error.msg, pos=error.pos + 1),
+            )
         except RecursionError:
-            report.error(line, None, "is nested too deeply; a post needs three levels")
+            report.error(line, None, tr("is nested too deeply; a post needs three levels"))
         except ValueError as error:
-            report.error(line, None, f"{error}; write one post as a JSON object")
+            report.error(line, None, tr("{error}; write one post as a JSON object", error=error))
         else:
             if isinstance(node, Fields):
                 yield node
             else:
-                report.error(line, None, "must be a JSON object with fields such as at and text")
+                report.error(
+                    line, None, tr("must be a JSON object with fields such as at and text")
+                )
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -133,11 +158,15 @@ def _columns(path: Path, header: list[str]) -> list[str]:
                 str(path),
                 1,
                 None,
-                f"the header lacks {', '.join(missing)}; it is {','.join(COLUMNS)}",
+                tr(
+                    "the header lacks {missing}; it is {columns}",
+                    missing=", ".join(missing),
+                    columns=",".join(COLUMNS),
+                ),
             )
         )
     problems.extend(
-        Problem(str(path), 1, name, "the column stands twice; keep one")
+        Problem(str(path), 1, name, tr("the column stands twice; keep one"))
         for name in COLUMNS
         if columns.count(name) > 1
     )
@@ -167,7 +196,9 @@ def _post(cells: dict[str, str], line: int, report: Report) -> Fields:
     alts = cells.get("alt", "").split("|") if len(pictures) != 1 else [cells.get("alt", "")]
     alts = [alt.strip() for alt in alts if alt.strip() or len(pictures) > 1]
     if len(alts) > len(pictures):
-        report.error(line, "alt", "describes more pictures than media names; separate both by |")
+        report.error(
+            line, "alt", tr("describes more pictures than media names; separate both by |")
+        )
     if pictures:
         alts += [""] * (len(pictures) - len(alts))
         media: list[Node] = []
@@ -183,12 +214,12 @@ def _post(cells: dict[str, str], line: int, report: Report) -> Fields:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        raise ValueError("a field stands twice")
+        raise ValueError(tr("a field stands twice"))
     return values
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(tr("{name} is not JSON", name=name))
 
 
 _JSON = json.JSONDecoder(

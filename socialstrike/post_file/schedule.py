@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from socialstrike.drafts import CampaignSpec
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import tr
 from socialstrike.post_file.nodes import Fields, Report, Scalar, scalar
 from socialstrike.post_file.times import Calendar, WrongTime, duration
 
@@ -36,18 +37,20 @@ def schedule(
     if every is None:
         for name in ("from", "until"):
             if name in post.values:
-                report.error(post.values[name].line, name, "goes with every; add every: 2h")
+                report.error(post.values[name].line, name, tr("goes with every; add every: 2h"))
         if at is None:
-            example = " or every: 2h" if kind == OCCUPATION else ""
-            report.error(post.line, "at", f"is missing; write at: D 09:00{example}")
+            example = tr(" or every: 2h") if kind == OCCUPATION else ""
+            report.error(
+                post.line, "at", tr("is missing; write at: D 09:00{example}", example=example)
+            )
             return None
         moment = _moment(at, "at", calendar, report)
         return None if moment is None else Schedule((moment,), False, at.line)
     if kind != OCCUPATION:
-        report.error(every.line, "every", "is for an occupation; an announcement has one at")
+        report.error(every.line, "every", tr("is for an occupation; an announcement has one at"))
         return None
     if at is not None:
-        report.error(at.line, "at", "does not go with every; write from, or drop every")
+        report.error(at.line, "at", tr("does not go with every; write from, or drop every"))
         return None
     moments = _repeated(post, every, calendar, campaign, report)
     return None if moments is None else Schedule(moments, True, every.line)
@@ -85,18 +88,23 @@ def check_past(
         return
     when = f"{past[0][0]:%Y-%m-%d %H:%M} UTC"
     said = (
-        f"{len(past)} of its {len(plan.moments)} times have passed, the first on {when}"
+        tr(
+            "{count} of its {count2} times have passed, the first on {when}",
+            count=len(past),
+            count2=len(plan.moments),
+            when=when,
+        )
         if plan.repeated
-        else f"the time has passed ({when})"
+        else tr("the time has passed ({when})", when=when)
     )
     if late:
-        message = f"{said}, and its lateness limit too"
-        remedy = "write a later from" if plan.repeated else "write a later time"
+        message = tr("{said}, and its lateness limit too", said=said)
+        remedy = tr("write a later from") if plan.repeated else tr("write a later time")
     else:
         message = said
-        remedy = "write a later time, move the pack with --day"
+        remedy = tr("write a later time, move the pack with --day")
         if all(limit >= now for _, limit in past):
-            remedy += ", or accept it with --late"
+            remedy += tr(", or accept it with --late")
     report.error(plan.line, name, f"{message}; {remedy}")
 
 
@@ -139,13 +147,13 @@ def _repeated(
         elif default is not None:
             bounds.append(default[i])
         else:
-            report.error(every.line, name, "is missing; write from: D 00:00 and until: D 24:00")
+            report.error(every.line, name, tr("is missing; write from: D 00:00 and until: D 24:00"))
             bounds.append(None)
     start, end = bounds
     if start is None or end is None:
         return None
     if end <= start:
-        report.error(every.line, "until", "is not after from; the end itself is not included")
+        report.error(every.line, "until", tr("is not after from; the end itself is not included"))
         return None
     # Intervals are durations: they are counted in UTC, and a clock change does not bend them.
     count = -((start - end) // step)
@@ -153,7 +161,11 @@ def _repeated(
         report.error(
             every.line,
             "every",
-            f"comes to {count:,} times, more than {MAX_OCCURRENCES:,}; write a longer interval",
+            tr(
+                "comes to {count:,} times, more than {max_occurrences:,}; write a longer interval",
+                count=count,
+                max_occurrences=MAX_OCCURRENCES,
+            ),
         )
         return None
     return tuple((start + step * i).astimezone(UTC) for i in range(count))

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo, available_timezones
 
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import tr
 from socialstrike.post_file.nodes import shown, unknown
 
 DEFAULT_ZONE = "Europe/Paris"
@@ -42,8 +43,11 @@ class Calendar:
         if match := _RELATIVE.fullmatch(text):
             if self.day is None:
                 raise WrongTime(
-                    f"{shown(text)} counts from the strike day, and there is none;"
-                    " name a campaign with its day, or write a date"
+                    tr(
+                        "{text} counts from the strike day, and there is none; name a campaign with"
+                        " its day, or write a date",
+                        text=shown(text),
+                    )
                 )
             base = self.day
             days = timedelta(days=int((match["days"] or "0").replace(" ", "")))
@@ -58,7 +62,13 @@ class Calendar:
                 return local.replace(tzinfo=_offset(match["offset"])).astimezone(UTC)
             return self.from_local(local)
         except OverflowError:
-            raise WrongTime(f"{shown(text)} is out of the calendar; {_EXAMPLES}") from None
+            raise WrongTime(
+                tr(
+                    "{text} is out of the calendar; {examples}",
+                    text=shown(text),
+                    examples=_EXAMPLES,
+                )
+            ) from None
 
     def from_local(self, local: datetime) -> datetime:
         """The moment a wall clock in the zone shows ``local`` (naive), in UTC. Raises WrongTime."""
@@ -73,12 +83,20 @@ class Calendar:
         said = f"{local:%Y-%m-%d %H:%M} in {self.zone.key}"
         if before > after:
             raise WrongTime(
-                f"{said} exists twice (the clocks go back);"
-                f" write {_iso(local, before)} or {_iso(local, after)}"
+                tr(
+                    "{said} exists twice (the clocks go back); write {iso} or {iso2}",
+                    said=said,
+                    iso=_iso(local, before),
+                    iso2=_iso(local, after),
+                )
             )
         raise WrongTime(
-            f"{said} does not exist (the clocks go forward);"
-            f" write {_iso(local - gap, before)} or {_iso(local + gap, after)}"
+            tr(
+                "{said} does not exist (the clocks go forward); write {iso} or {iso2}",
+                said=said,
+                iso=_iso(local - gap, before),
+                iso2=_iso(local + gap, after),
+            )
         )
 
     def to_local(self, moment: datetime) -> str:
@@ -89,7 +107,7 @@ class Calendar:
 def day_of(written: str) -> date:
     """A strike day such as 2020-01-24. Raises WrongTime."""
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", written.strip(), re.ASCII):
-        raise WrongTime(f"{shown(written)} is no day; write it as 2020-01-24")
+        raise WrongTime(tr("{written} is no day; write it as 2020-01-24", written=shown(written)))
     return _date(written.strip())
 
 
@@ -97,11 +115,15 @@ def duration(written: str) -> timedelta:
     """A duration such as 30m, 2h or 1h30, above zero and at most 31 days. Raises WrongTime."""
     match = _DURATION.fullmatch(written.strip().lower())
     if not match:
-        raise WrongTime(f"{shown(written)} is no duration; write 30m, 2h or 1h30")
+        raise WrongTime(
+            tr("{written} is no duration; write 30m, 2h or 1h30", written=shown(written))
+        )
     hours, minutes, only_minutes = (int(part or 0) for part in match.groups())
     length = timedelta(hours=hours, minutes=minutes + only_minutes)
     if not timedelta(0) < length <= MAX_DURATION:
-        raise WrongTime(f"{shown(written)} must be longer than nothing and at most 31 days")
+        raise WrongTime(
+            tr("{written} must be longer than nothing and at most 31 days", written=shown(written))
+        )
     return length
 
 
@@ -111,32 +133,41 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         message = unknown("time zone", name, available_timezones()).partition("; known")[0]
-        hint = "" if "did you mean" in message else "; write a name such as Europe/Paris"
+        hint = "" if "did you mean" in message else tr("; write a name such as Europe/Paris")
         raise WrongTime(message + hint) from None
 
 
 def _not_a_time(text: str) -> str:
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}|[DJdj]\s*([+-]\s*\d+)?", text, re.ASCII):
-        return f"{shown(text)} lacks the time of day; write {shown(text)} 09:00"
+        return tr("{text} lacks the time of day; write {text} 09:00", text=shown(text))
     if re.fullmatch(r"\d{1,2}:\d{2}", text, re.ASCII):
-        return f"{text} lacks the day; write D {text} for the strike day, or a date"
-    return f"{shown(text) or 'it'} is no time; {_EXAMPLES}"
+        return tr("{text} lacks the day; write D {text} for the strike day, or a date", text=text)
+    return tr("{text} is no time; {examples}", text=shown(text) or "it", examples=_EXAMPLES)
 
 
 def _date(written: str) -> date:
     try:
         day = date.fromisoformat(written)
     except ValueError:
-        raise WrongTime(f"{written} is not in the calendar; check the month and the day") from None
+        raise WrongTime(
+            tr("{written} is not in the calendar; check the month and the day", written=written)
+        ) from None
     if not 2000 <= day.year <= 2100:
-        raise WrongTime(f"{written} is not between 2000 and 2100; check the year")
+        raise WrongTime(
+            tr("{written} is not between 2000 and 2100; check the year", written=written)
+        )
     return day
 
 
 def _clock(match: re.Match[str]) -> timedelta:
     hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"] or 0)
     if hour > 24 or minute > 59 or second > 59 or (hour == 24 and (minute or second)):
-        raise WrongTime(f"{shown(match[0])} has no such time of day; hours go from 00:00 to 24:00")
+        raise WrongTime(
+            tr(
+                "{match} has no such time of day; hours go from 00:00 to 24:00",
+                match=shown(match[0]),
+            )
+        )
     return timedelta(hours=hour, minutes=minute, seconds=second)
 
 
@@ -146,7 +177,9 @@ def _offset(written: str) -> timezone:
     digits = written[1:].replace(":", "")
     hours, minutes = int(digits[:2]), int(digits[2:])
     if hours > 14 or minutes > 59:
-        raise WrongTime(f"{written} is no offset from UTC; write one such as +01:00")
+        raise WrongTime(
+            tr("{written} is no offset from UTC; write one such as +01:00", written=written)
+        )
     length = timedelta(hours=hours, minutes=minutes)
     return timezone(-length if written[0] == "-" else length)
 

@@ -13,6 +13,7 @@ from typing import NoReturn
 import yaml
 
 from socialstrike.exceptions import InvalidFile, Problem
+from socialstrike.i18n import tr
 from socialstrike.post_file.nodes import Fields, Items, Node, Scalar, decode, load_bytes, shown
 
 MAX_BYTES = 5_000_000
@@ -31,12 +32,12 @@ def load(path: Path) -> Fields:
     text = decode(path, load_bytes(path, MAX_BYTES))
     if directive := _DIRECTIVE.search(text):
         first = text.count("\n", 0, directive.start()) + 1
-        raise _wrong(path, first, "tag directives (%TAG) are not used here; remove the line")
+        raise _wrong(path, first, tr("tag directives (%TAG) are not used here; remove the line"))
     try:
         root = _Tree(path, yaml.parse(text, Loader=_LOADER)).document()
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1 if error.position >= 0 else None
-        raise _wrong(path, line, "holds a character YAML does not allow; remove it") from None
+        raise _wrong(path, line, tr("holds a character YAML does not allow; remove it")) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = " ".join(part for part in (error.context, error.problem) if part)
@@ -44,13 +45,16 @@ def load(path: Path) -> Fields:
         raise _wrong(
             path,
             line,
-            f"this is not YAML ({shown(said)}); check the indentation and the"
-            " quotes here and in the line above",
+            tr(
+                "this is not YAML ({said}); check the indentation and the quotes here and in"
+                " the line above",
+                said=shown(said),
+            ),
         ) from None
     except yaml.YAMLError:
-        raise _wrong(path, None, "holds a character YAML does not allow; remove it") from None
+        raise _wrong(path, None, tr("holds a character YAML does not allow; remove it")) from None
     if not isinstance(root, Fields):
-        raise _wrong(path, 1, "must begin with named fields such as campaign: and posts:")
+        raise _wrong(path, 1, tr("must begin with named fields such as campaign: and posts:"))
     return root
 
 
@@ -69,7 +73,7 @@ class _Tree:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self._refuse(event, "a second document begins here; keep one per file")
+                    self._refuse(event, tr("a second document begins here; keep one per file"))
                 root = self._node(next(self._events), 1)
         return root
 
@@ -77,13 +81,13 @@ class _Tree:
         line = _line(event)
         self._count += 1
         if self._count > MAX_NODES:
-            self._refuse(event, "the file holds too many values; split it")
+            self._refuse(event, tr("the file holds too many values; split it"))
         if depth > MAX_DEPTH:
-            self._refuse(event, "is nested too deeply; a post file needs four levels")
+            self._refuse(event, tr("is nested too deeply; a post file needs four levels"))
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            self._refuse(event, "anchors (&) and aliases (*) are not used here; quote the text")
+            self._refuse(event, tr("anchors (&) and aliases (*) are not used here; quote the text"))
         if getattr(event, "tag", None):
-            self._refuse(event, "tags (!) are not used here; quote the text")
+            self._refuse(event, tr("tags (!) are not used here; quote the text"))
         if isinstance(event, yaml.ScalarEvent):
             return Scalar(event.value, line, empty=not event.style and event.value in _NULLS)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -98,9 +102,11 @@ class _Tree:
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             name = self._node(event, depth + 1)
             if not isinstance(name, Scalar):
-                self._refuse(event, "a field's name must be a single word; quote the text")
+                self._refuse(event, tr("a field's name must be a single word; quote the text"))
             if name.text in values:
-                self._refuse(event, f"the field {shown(name.text)} stands twice; keep one")
+                self._refuse(
+                    event, tr("the field {text} stands twice; keep one", text=shown(name.text))
+                )
             values[name.text] = self._node(next(self._events), depth + 1)
         return values
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from socialstrike.audit.chain import commitment
 from socialstrike.exceptions import IllegalTransition
+from socialstrike.i18n import stored
 from socialstrike.lifecycle import Event, State
 from socialstrike.queue import gate
 from socialstrike.queue.job import Job, content, move
@@ -42,18 +43,26 @@ def change(session: Session, wanted: Sequence[Change], *, now: datetime, actor: 
             for job in begun
         )
         copies = [str(job.delivery) for job in begun if job.state == State.HANDED_OFF]
-        remedy = "Cancel it and queue it anew"
+        remedy = stored("Cancel it and queue it anew")
         if copies:
-            remedy = f"Take it back first: socialstrike posts take-back {' '.join(copies)}"
+            remedy = stored(
+                "Take it back first: socialstrike posts take-back {copies}", copies=" ".join(copies)
+            )
         raise IllegalTransition(
-            f"cannot be changed: {names}; only what is scheduled and was never tried can."
-            f" {remedy}. Nothing was changed"
+            stored(
+                "cannot be changed: {names}; only what is scheduled and was never tried can."
+                " {remedy}. Nothing was changed",
+                names=names,
+                remedy=remedy,
+            )
         )
     done = sum(_change(session, each, now, actor) for each in wanted)
     if done != len(wanted):
         raise IllegalTransition(
-            "some of these were claimed or changed at this moment. Nothing was changed; look at"
-            " them with: socialstrike posts list"
+            stored(
+                "some of these were claimed or changed at this moment. Nothing was changed;"
+                " look at them with: socialstrike posts list"
+            )
         )
     return done
 
@@ -89,5 +98,5 @@ def _change(session: Session, wanted: Change, now: datetime, actor: str) -> bool
         due_before=job.due_at,
     )
     if done:
-        gate.void(session, job, now=now, actor=actor, reason="it was changed")
+        gate.void(session, job, now=now, actor=actor, reason=stored("it was changed"))
     return done

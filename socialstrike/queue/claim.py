@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from socialstrike import audit, lifecycle
 from socialstrike.db.models import Account, Attempt, Delivery, Home
 from socialstrike.db.session import affected
+from socialstrike.i18n import stored
 from socialstrike.lifecycle import Event, State
 from socialstrike.queue import gate
 from socialstrike.queue.job import Job, load, move
@@ -52,7 +53,10 @@ def lapse(session: Session, *, now: datetime, actor: str, most: int = 500) -> in
         .limit(most)
     ).all()
     lacking = gate.unapproved(session, late)
-    errors = {delivery: f"it was not approved in time: {why}" for delivery, why in lacking.items()}
+    errors = {
+        delivery: stored("it was not approved in time: {why}", why=why)
+        for delivery, why in lacking.items()
+    }
     return sum(
         move(
             session,
@@ -121,7 +125,7 @@ def begin(session: Session, job: Job, *, now: datetime, owner: str) -> Begun:
     """
     # The lock makes a stop wait for the tickets that did not see it, and the other way round.
     if session.scalar(select(Home.stopped_at).with_for_update(read=True)) is not None:
-        raise Stale("the emergency stop is pulled")
+        raise Stale(stored("the emergency stop is pulled"))
     row = session.execute(
         select(
             Delivery.attempts,
@@ -138,15 +142,15 @@ def begin(session: Session, job: Job, *, now: datetime, owner: str) -> Begun:
         )
     ).first()
     if row is None:
-        raise Stale("another claim has this delivery")
+        raise Stale(stored("another claim has this delivery"))
     if row.lease_until is None or now > row.lease_until:
-        raise Stale("its lease has ended: this process was held up for too long")
+        raise Stale(stored("its lease has ended: this process was held up for too long"))
     if row.paused_at is not None:
-        raise Stale("its account is paused")
+        raise Stale(stored("its account is paused"))
     if not row.approved:
-        raise Stale("its quorum does not approve it any more")
+        raise Stale(stored("its quorum does not approve it any more"))
     if now > job.late_after:
-        raise Stale("it is past its lateness limit")
+        raise Stale(stored("it is past its lateness limit"))
     number = row.attempts + 1
     session.add(
         Attempt(
@@ -255,7 +259,7 @@ def recover(
             back += move(session, job, Event.RELEASE, now=now, actor=actor, changes=free)
             continue
         ticket.ended_at, ticket.outcome = now, "unknown"
-        ticket.error = error = "the scheduler died between the call and its answer"
+        ticket.error = error = stored("the scheduler died between the call and its answer")
         # Its clock may have been ahead of ours: never wait longer than from now.
         began = min(ticket.started_at, now)
         changes: dict[str, Any] = {

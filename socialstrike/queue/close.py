@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from socialstrike import audit
 from socialstrike.db.models import Campaign, Delivery, Post
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import stored
 from socialstrike.lifecycle import Event, State
 from socialstrike.queue.job import Job, load, move
 
@@ -56,8 +57,11 @@ def close(session: Session, campaign: Campaign, *, now: datetime, actor: str) ->
     cancelled = sum(move(session, job, Event.CANCEL, now=now, actor=actor) for job in waiting)
     if cancelled != len(waiting):
         raise InvalidInput(
-            f"some posts of {campaign.name} were claimed at this moment, and nothing was changed;"
-            " give the command again"
+            stored(
+                "some posts of {name} were claimed at this moment, and nothing was changed;"
+                " give the command again",
+                name=campaign.name,
+            )
         )
     campaign.closed_at = now
     session.flush()
@@ -106,8 +110,11 @@ def _refuse(session: Session, ids: Select[int] | Select[int | None]) -> None:
     for name, closed_at in rows:
         if closed_at is not None:
             raise InvalidInput(
-                f"the campaign {name} is closed and takes no new posts; to open it again:"
-                f" socialstrike campaigns reopen {name}"
+                stored(
+                    "the campaign {name} is closed and takes no new posts; to open it again:"
+                    " socialstrike campaigns reopen {name}",
+                    name=name,
+                )
             )
 
 
@@ -118,7 +125,11 @@ def _posts(campaign: Campaign) -> Select[int]:
 def _refusal(campaign: Campaign, found: dict[State, list[int]]) -> str:
     told = []
     for state, ids in found.items():
-        more = f" and {len(ids) - _MOST} more" if len(ids) > _MOST else ""
+        more = stored(" and {count} more", count=len(ids) - _MOST) if len(ids) > _MOST else ""
         names = ", ".join(map(str, ids[:_MOST]))
         told.append(f"{names}{more} {_SETTLE_FIRST[state].replace('NAME', campaign.name)}")
-    return f"{campaign.name} is not settled, and nothing was changed. Deliveries {'; '.join(told)}"
+    return stored(
+        "{name} is not settled, and nothing was changed. Deliveries {told}",
+        name=campaign.name,
+        told="; ".join(told),
+    )

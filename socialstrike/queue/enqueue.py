@@ -16,6 +16,7 @@ from socialstrike.audit.chain import commitment
 from socialstrike.db.models import Account, Campaign, Delivery, Post
 from socialstrike.drafts import Draft, DraftDelivery
 from socialstrike.exceptions import NotFound
+from socialstrike.i18n import stored
 from socialstrike.lifecycle import State
 from socialstrike.queue.close import refuse_closed
 from socialstrike.queue.job import content
@@ -78,7 +79,9 @@ def enqueue(
         for wanted in draft.deliveries:
             account = accounts.get(wanted.account)
             if account is None:
-                raise NotFound(f"the account {wanted.account} was removed meanwhile")
+                raise NotFound(
+                    stored("the account {account} was removed meanwhile", account=wanted.account)
+                )
             if (account, wanted.occurrence) in taken:
                 known += 1
                 continue

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from socialstrike import audit
 from socialstrike.db.models import Approval, Approver, Campaign, Delivery, Post
+from socialstrike.i18n import stored
 from socialstrike.queue.job import Job
 
 
@@ -31,7 +32,10 @@ def unapproved(session: Session, ids: Sequence[int]) -> dict[int, str]:
         .where(Delivery.id.in_(ids), ~approved())
         .order_by(Delivery.due_at, Delivery.id)
     )
-    return {row.id: f"approved by {row.given} of {row.quorum} people" for row in rows}
+    return {
+        row.id: stored("approved by {given} of {quorum} people", given=row.given, quorum=row.quorum)
+        for row in rows
+    }
 
 
 def void(session: Session, job: Job, *, now: datetime, actor: str, reason: str) -> None:

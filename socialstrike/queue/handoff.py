@@ -19,6 +19,7 @@ from socialstrike.content import printable
 from socialstrike.db.models import Account, Delivery, Home
 from socialstrike.db.session import affected
 from socialstrike.exceptions import IllegalTransition, InvalidInput
+from socialstrike.i18n import stored
 from socialstrike.lifecycle import Event, State
 from socialstrike.platforms.base import HandOff, Scheduled
 from socialstrike.queue import gate
@@ -56,11 +57,14 @@ def wish(session: Session, ids: Sequence[int], *, now: datetime, actor: str) -> 
     if wrong:
         names = ", ".join(f"{job.delivery} ({job.state})" for job in wrong)
         raise IllegalTransition(
-            f"cannot be handed off: {names}; only what is scheduled can. Nothing was changed"
+            stored(
+                "cannot be handed off: {names}; only what is scheduled can. Nothing was changed",
+                names=names,
+            )
         )
     told = [why for job in jobs if (why := hindrance(job, now))]
     if told:
-        raise InvalidInput("\n".join([*told, "Nothing was changed"]))
+        raise InvalidInput("\n".join([*told, stored("Nothing was changed")]))
     new = [job for job in jobs if job.hand_off_at is None]
     for job in new:
         _put(session, job, hand_off_at=now)
@@ -73,15 +77,19 @@ def hindrance(job: Job, now: datetime) -> str | None:
     terms = offer(job.platform)
     if terms is None:
         label = platforms.get(job.platform).label
-        return (
-            f"delivery {job.delivery} cannot be handed off: {label} takes no posts ahead of their"
-            " time; it goes out while this runs: socialstrike run"
+        return stored(
+            "delivery {delivery} cannot be handed off: {label} takes no posts ahead of"
+            " their time; it goes out while this runs: socialstrike run",
+            delivery=job.delivery,
+            label=label,
         )
     if job.due_at - now < terms.earliest + MARGIN:
         minutes = round((terms.earliest + MARGIN).total_seconds() / 60)
-        return (
-            f"delivery {job.delivery} is due in less than {minutes} minutes, too soon to be handed"
-            " off; it goes out while this runs: socialstrike run"
+        return stored(
+            "delivery {delivery} is due in less than {minutes} minutes, too soon to be"
+            " handed off; it goes out while this runs: socialstrike run",
+            delivery=job.delivery,
+            minutes=minutes,
         )
     return None
 
@@ -136,7 +144,7 @@ def begin_hand_over(session: Session, job: Job, *, now: datetime, owner: str) ->
     """
     terms = offer(job.platform)
     if terms is None or job.due_at - now < terms.earliest:
-        raise Stale("it is too late to hand it off")
+        raise Stale(stored("it is too late to hand it off"))
     begun = begin(session, job, now=now, owner=owner)
     _put(session, job, handed_at=now, hand_off_at=None, scheduled_id=None)
     held = replace(begun.job, handed_at=now, hand_off_at=None, scheduled_id=None)
@@ -257,7 +265,7 @@ def handed_off(
     ``number`` is None where a look-up found it. A copy that is to be taken back is looked at now.
     """
     if number is not None and not end(
-        session, job, number, "handed off", now=now, actor=actor, remote_id=copy.remote_id
+        session, job, number, stored("handed off"), now=now, actor=actor, remote_id=copy.remote_id
     ):
         return False
     changes = {
@@ -295,7 +303,7 @@ def not_handed_off(
     actor: str,
 ) -> bool:
     """Surely not with the platform: to be tried ``again_at``, or to go out from here (None)."""
-    if not end(session, job, number, "not handed off", now=now, actor=actor, error=error):
+    if not end(session, job, number, stored("not handed off"), now=now, actor=actor, error=error):
         return False
     if throttled_until is not None:
         throttle(session, job, throttled_until)
@@ -340,7 +348,9 @@ def postponed(session: Session, job: Job, *, next_at: datetime, error: str | Non
 
 def vanished(session: Session, job: Job, *, look_at: datetime, now: datetime, actor: str) -> bool:
     """The copy is neither waiting there nor published: the first of two complete look-ups."""
-    error = "the platform had it in its scheduler, where it is no more, and did not publish it"
+    error = stored(
+        "the platform had it in its scheduler, where it is no more, and did not publish it"
+    )
     changes = {"next_at": look_at, "absences": 1, "lookups": 0, "error": error}
     return move(session, job, Event.DOUBT, now=now, actor=actor, changes=changes, error=error)
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from socialstrike.db.models import Account, Attempt, Campaign, Delivery, Post
 from socialstrike.exceptions import NotFound
+from socialstrike.i18n import stored
 from socialstrike.lifecycle import State
 from socialstrike.queue.job import Job
 
@@ -64,7 +65,11 @@ def show(session: Session, delivery: int) -> dict[str, Any]:
     """One delivery with its post and its attempts. Raises NotFound."""
     row = session.execute(_joined().where(Delivery.id == delivery)).first()
     if row is None:
-        raise NotFound(f"there is no delivery {delivery}; see: socialstrike posts list")
+        raise NotFound(
+            stored(
+                "there is no delivery {delivery}; see: socialstrike posts list", delivery=delivery
+            )
+        )
     attempts = session.scalars(
         select(Attempt).where(Attempt.delivery_id == delivery).order_by(Attempt.number)
     )

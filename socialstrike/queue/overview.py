@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from socialstrike.db.models import Account, Delivery
+from socialstrike.i18n import stored
 from socialstrike.lifecycle import State
 
 #: What went out, whatever became of it there.
@@ -82,7 +83,7 @@ def _standing(session: Session, now: datetime, account: Account, counts: _Counts
         next_text=upcoming.text if upcoming else "",
         late=max(now - upcoming.due_at, timedelta()) if upcoming else timedelta(),
         latest=newest.published_at - newest.due_at if newest and newest.published_at else None,
-        paused=(account.pause_reason or "by hand") if account.paused_at else None,
+        paused=(account.pause_reason or stored("by hand")) if account.paused_at else None,
         throttled_until=throttled if throttled and throttled > now else None,
         expires_at=account.expires_at,
     )

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from socialstrike import audit
 from socialstrike.audit import chain
 from socialstrike.exceptions import IllegalTransition, NotFound
+from socialstrike.i18n import stored
 from socialstrike.lifecycle import Event, State, origins
 from socialstrike.queue.close import refuse_closed_of
 from socialstrike.queue.copies import gone, honour
@@ -23,7 +24,9 @@ def select_ids(session: Session, ids: Sequence[int]) -> list[Job]:
     missing = sorted(set(ids) - {job.delivery for job in jobs})
     if missing:
         names = ", ".join(map(str, missing))
-        raise NotFound(f"there is no delivery {names}; see: socialstrike posts list")
+        raise NotFound(
+            stored("there is no delivery {names}; see: socialstrike posts list", names=names)
+        )
     return jobs
 
 
@@ -46,7 +49,7 @@ def requeue(session: Session, ids: Sequence[int], *, now: datetime, actor: str) 
     Each gets its lateness limit again, counted from now; its due time stays, so that the log
     tells how late it really was. Raises InvalidInput where their campaign is closed.
     """
-    jobs = _all_in(session, ids, Event.REQUEUE, "sent again")
+    jobs = _all_in(session, ids, Event.REQUEUE, stored("sent again"))
     refuse_closed_of(session, jobs)
     return sum(
         move(
@@ -125,6 +128,11 @@ def _all_in(
         names = ", ".join(f"{job.delivery} ({job.state})" for job in wrong)
         allowed = " or ".join(sorted(may))
         raise IllegalTransition(
-            f"cannot be {what}: {names}; only what is {allowed} can. Nothing was changed"
+            stored(
+                "cannot be {what}: {names}; only what is {allowed} can. Nothing was changed",
+                what=what,
+                names=names,
+                allowed=allowed,
+            )
         )
     return jobs

@@ -12,6 +12,7 @@ from socialstrike import audit
 from socialstrike.audit import chain
 from socialstrike.audit.chain import Fact
 from socialstrike.db.models import Delivery
+from socialstrike.i18n import stored
 from socialstrike.lifecycle import TERMINAL
 from socialstrike.queue.job import load
 
@@ -44,14 +45,30 @@ def disagreements(session: Session) -> Iterator[str]:
     for row in session.execute(columns.order_by(Delivery.id)):
         last = told.pop(row.id, None)
         if last is None:
-            yield f"delivery {row.id} is in no entry of the log"
+            yield stored("delivery {id} is in no entry of the log", id=row.id)
             continue
         state = str(last["event"]).removeprefix("delivery.")
         if state != row.state:
-            yield f"delivery {row.id} is {row.state}, and {state} by entry {last['seq']}"
+            yield stored(
+                "delivery {id} is {state}, and {state2} by entry {last}",
+                id=row.id,
+                state=row.state,
+                state2=state,
+                last=last["seq"],
+            )
         if last.get("content") != row.content_hash:
-            yield f"delivery {row.id} has another content than entry {last['seq']} commits to"
+            yield stored(
+                "delivery {id} has another content than entry {last} commits to",
+                id=row.id,
+                last=last["seq"],
+            )
         if last.get("due_at") != audit.stamp(row.due_at):
-            yield f"delivery {row.id} has another due time than entry {last['seq']} says"
+            yield stored(
+                "delivery {id} has another due time than entry {last} says",
+                id=row.id,
+                last=last["seq"],
+            )
     for delivery, last in told.items():
-        yield f"delivery {delivery} of entry {last['seq']} is missing"
+        yield stored(
+            "delivery {delivery} of entry {last} is missing", delivery=delivery, last=last["seq"]
+        )

@@ -17,6 +17,7 @@ from socialstrike.content import printable
 from socialstrike.db.models import Delivery
 from socialstrike.db.session import affected
 from socialstrike.exceptions import IllegalTransition
+from socialstrike.i18n import stored
 from socialstrike.lifecycle import Event, State
 from socialstrike.queue.job import Job, move
 from socialstrike.queue.person import select_ids
@@ -32,8 +33,11 @@ def retractable(session: Session, ids: list[int]) -> list[Job]:
     if wrong:
         names = ", ".join(f"{job.delivery} ({job.state})" for job in wrong)
         raise IllegalTransition(
-            f"cannot be retracted: {names}; only what is published can. For what waits there is:"
-            " socialstrike posts cancel. Nothing was changed"
+            stored(
+                "cannot be retracted: {names}; only what is published can. For what waits"
+                " there is: socialstrike posts cancel. Nothing was changed",
+                names=names,
+            )
         )
     return [job for job in jobs if job.state is State.PUBLISHED]
 
@@ -51,12 +55,15 @@ def begin_retraction(session: Session, job: Job, *, now: datetime, actor: str) -
     ).first()
     if row is None:
         raise IllegalTransition(
-            "another command changed it meanwhile; see: socialstrike posts show"
+            stored("another command changed it meanwhile; see: socialstrike posts show")
         )
     if row.remote_id is None:
         where = f" at {row.remote_url}" if row.remote_url else ""
         raise IllegalTransition(
-            f"its id on the platform is not known, so delete it there by hand{where}"
+            stored(
+                "its id on the platform is not known, so delete it there by hand{where}",
+                where=where,
+            )
         )
     audit.append(
         session,
@@ -98,7 +105,7 @@ def not_retracted(
         .where(
             Delivery.id == job.delivery, Delivery.state == job.state, Delivery.fence == job.fence
         )
-        .values(error=f"not retracted: {error}", updated_at=now),
+        .values(error=stored("not retracted: {error}", error=error), updated_at=now),
     )
     audit.append(
         session, now, "retraction.ended", actor, **job.facts(), outcome=outcome, error=error

@@ -16,6 +16,7 @@ from socialstrike import audit
 from socialstrike.content import printable
 from socialstrike.db.models import Account, Attempt, Delivery
 from socialstrike.db.session import affected
+from socialstrike.i18n import stored
 from socialstrike.lifecycle import Event, State
 from socialstrike.platforms.base import Publication
 from socialstrike.queue.copies import gone, honour
@@ -47,7 +48,7 @@ def accepted(
     until = publication.throttled_until
     if until is not None and until > max(now, pace_until or now):
         throttle(session, job, until)
-        why = "the platform says that nothing remains of what it allows for now"
+        why = stored("the platform says that nothing remains of what it allows for now")
         audit.append(
             session,
             now,
@@ -75,7 +76,7 @@ def retried(
     actor: str,
 ) -> bool:
     """Surely not posted, worth another try at ``next_at``; a throttled account waits as a whole."""
-    if not end(session, job, number, "not posted", now=now, actor=actor, error=error):
+    if not end(session, job, number, stored("not posted"), now=now, actor=actor, error=error):
         return False
     if throttled_until is not None:
         throttle(session, job, throttled_until)
@@ -160,13 +161,22 @@ def absent(session: Session, job: Job, *, next_at: datetime, now: datetime, acto
         )
     )
     if late is not None:
-        why = f"not found there, but a late answer says that it was posted as {printable(late)}"
+        why = stored(
+            "not found there, but a late answer says that it was posted as {late}",
+            late=printable(late),
+        )
         return _park(session, job, why, now=now, actor=actor)
     if job.take_back is None and _was_held(session, job):
-        why = "the platform took it for its own scheduler, and it is neither there nor published"
+        why = stored(
+            "the platform took it for its own scheduler, and it is neither there nor published"
+        )
         return _park(session, job, why, now=now, actor=actor)
     if job.take_back is None and len(doubts) >= MOST_DOUBTS:
-        why = f"in doubt after {len(doubts)} attempts and not found there. Last: {doubts[-1]}"
+        why = stored(
+            "in doubt after {count} attempts and not found there. Last: {doubts}",
+            count=len(doubts),
+            doubts=doubts[-1],
+        )
         return _park(session, job, why, now=now, actor=actor)
     changes = {
         **_FREE,
@@ -193,7 +203,13 @@ def looked_in_vain(
 ) -> bool:
     """The look-up itself failed, which is not an absence; after ``most`` of them it is parked."""
     if job.lookups + 1 >= most:
-        return _park(session, job, f"could not be looked up: {error}", now=now, actor=actor)
+        return _park(
+            session,
+            job,
+            stored("could not be looked up: {error}", error=error),
+            now=now,
+            actor=actor,
+        )
     return _looked(session, job, next_at=next_at, absences=job.absences)
 
 

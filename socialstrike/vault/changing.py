@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from socialstrike.db.models import Home
 from socialstrike.db.session import Database
 from socialstrike.exceptions import DatabaseError, InvalidInput, VaultError
+from socialstrike.i18n import tr
 from socialstrike.vault.record import (
     SIGNING_KEY,
     Record,
@@ -115,7 +116,7 @@ def change(
         now = Record.of(home)
         if now is not None and (now.id, now.source) != (plan.old.key_id, plan.before.source):
             raise InvalidInput(
-                "another command changed the key meanwhile; see: socialstrike key show"
+                tr("another command changed the key meanwhile; see: socialstrike key show")
             )
         if plan.store is not None:
             _make_room(plan.store, now or plan.before)
@@ -175,8 +176,11 @@ def _make_room(store: Store, now: Record) -> None:
     key = store.read()
     if key is not None and key_id(key) != now.id:
         raise InvalidInput(
-            f"{store.place} has another key already, which another copy of this home may need;"
-            " move it away first"
+            tr(
+                "{place} has another key already, which another copy of this home may need;"
+                " move it away first",
+                place=store.place,
+            )
         )
 
 

@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from socialstrike.exceptions import InvalidInput, KeyMissing, VaultError
+from socialstrike.i18n import tr
 from socialstrike.vault.sealing import KEY
 
 #: No key and no passphrase is longer than this, in bytes.
@@ -27,12 +28,12 @@ class FileStore:
     @property
     def place(self) -> str:
         """Where the key is, for people."""
-        return f"the key file {self._path.absolute()}"
+        return tr("the key file {absolute}", absolute=self._path.absolute())
 
     @property
     def remedy(self) -> str:
         """How to bring a key that is not here."""
-        return "Put it back, or set SOCIALSTRIKE_KEY_FILE to where it is"
+        return tr("Put it back, or set SOCIALSTRIKE_KEY_FILE to where it is")
 
     def read(self, *, following: bool = False) -> bytes | None:
         """The key, or the ``following`` one; None where there is none. Raises VaultError."""
@@ -50,8 +51,11 @@ class FileStore:
             self._home.resolve()
         ):
             raise InvalidInput(
-                f"{self._path} is a copy of the key file that is gone after a restart; set"
-                " SOCIALSTRIKE_KEY_FILE to the key file itself, in a folder that you can write"
+                tr(
+                    "{path} is a copy of the key file that is gone after a restart; set"
+                    " SOCIALSTRIKE_KEY_FILE to the key file itself, in a folder that you can write",
+                    path=self._path,
+                )
             )
 
     def prepare(self, key: bytes) -> None:
@@ -103,18 +107,21 @@ def load_key(path: Path, *, create: bool) -> bytes:
     if create and not path.exists():
         write_key(path, secrets.token_bytes(KEY))
     try:
-        content = read_private(path, "key file")
+        content = read_private(path, tr("key file"))
     except FileNotFoundError:
         raise KeyMissing(
-            f"the key file {path} is missing; without it the stored credentials cannot be opened."
-            " Put it back, or set SOCIALSTRIKE_KEY_FILE to where it is"
+            tr(
+                "the key file {path} is missing; without it the stored credentials cannot be"
+                " opened. Put it back, or set SOCIALSTRIKE_KEY_FILE to where it is",
+                path=path,
+            )
         ) from None
     try:
         key = base64.b64decode(content.strip(), validate=True)
     except ValueError:
         key = b""
     if len(key) != KEY:
-        raise VaultError(f"{path} is not a key file of socialstrike")
+        raise VaultError(tr("{path} is not a key file of socialstrike", path=path))
     return key
 
 
@@ -153,9 +160,18 @@ def read_private(path: Path, what: str) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise VaultError(f"the {what} {path} cannot be read: {error.strerror}") from None
+        raise VaultError(
+            tr(
+                "the {what} {path} cannot be read: {strerror}",
+                what=what,
+                path=path,
+                strerror=error.strerror,
+            )
+        ) from None
     if os.name == "posix" and mode & 0o077 and not _from_systemd(path):
-        raise VaultError(f"others can read the {what} {path}; run: chmod 600 {path}")
+        raise VaultError(
+            tr("others can read the {what} {path}; run: chmod 600 {path}", what=what, path=path)
+        )
     return content
 
 
@@ -195,6 +211,10 @@ def _sync(folder: Path) -> None:
 
 def _unwritable(path: Path, error: OSError) -> VaultError:
     return VaultError(
-        f"the key file {path} cannot be written ({error.strerror}); check the owner and the"
-        " permissions of its folder, and the room on its disk"
+        tr(
+            "the key file {path} cannot be written ({strerror}); check the owner and the"
+            " permissions of its folder, and the room on its disk",
+            path=path,
+            strerror=error.strerror,
+        )
     )

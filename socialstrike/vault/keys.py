@@ -18,6 +18,7 @@ from socialstrike.config import Settings
 from socialstrike.db.models import Home
 from socialstrike.db.session import Database
 from socialstrike.exceptions import InvalidInput, KeyMissing, VaultError
+from socialstrike.i18n import tr
 from socialstrike.vault import changing, passphrase
 from socialstrike.vault.changing import Changed, Store
 from socialstrike.vault.key_file import FileStore, load_key, write_key
@@ -127,7 +128,11 @@ class Keys:
         before = Record.of(home) or Record(vault.key_id)
         if to == before.source:
             raise InvalidInput(
-                f"the key is at that place already ({to}); to replace it: socialstrike key rotate"
+                tr(
+                    "the key is at that place already ({to}); to replace it: socialstrike key"
+                    " rotate",
+                    to=to,
+                )
             )
         store = None
         if (to or before.source) != PASSPHRASE:
@@ -154,7 +159,9 @@ class Keys:
         Raises InvalidInput where ``to`` exists, and what ``open`` raises.
         """
         if to.exists():
-            raise InvalidInput(f"{to} is there already; name a new file for the copy of the key")
+            raise InvalidInput(
+                tr("{to} is there already; name a new file for the copy of the key", to=to)
+            )
         key = self._in_force(self._ask)
         write_key(to, key)
         return key_id(key)
@@ -229,7 +236,11 @@ class Keys:
         # One is enough: what else does not open is damaged.
         if not any(_works(attempt) for attempt in (*tries, lambda: open_signing_key(home, vault))):
             raise VaultError(
-                f"the key file {path} is not the key of this database; {self._file.remedy}"
+                tr(
+                    "the key file {path} is not the key of this database; {remedy}",
+                    path=path,
+                    remedy=self._file.remedy,
+                )
             )
         return key
 
@@ -252,8 +263,10 @@ class Keys:
             given = passphrase.from_file(file) if file else ask(question) if ask else None
             if given is None:
                 raise PassphraseError(
-                    "the credentials are sealed with a passphrase and nobody is here to type it;"
-                    " set SOCIALSTRIKE_PASSPHRASE_FILE to a file with mode 0600 that holds it"
+                    tr(
+                        "the credentials are sealed with a passphrase and nobody is here to type"
+                        " it; set SOCIALSTRIKE_PASSPHRASE_FILE to a file with mode 0600 that holds it"
+                    )
                 )
             key = passphrase.derive(given, record.kdf or {})
             if key_id(key) == record.id:
@@ -261,13 +274,18 @@ class Keys:
                 return key
             if file:
                 raise PassphraseError(
-                    f"the passphrase in {file} is not the one of this database; write the right"
-                    " one into it"
+                    tr(
+                        "the passphrase in {file} is not the one of this database; write the right"
+                        " one into it",
+                        file=file,
+                    )
                 )
-            question = "That is not the passphrase. Try again: "
+            question = tr("That is not the passphrase. Try again: ")
         raise PassphraseError(
-            "that is not the passphrase of this database; nothing was changed, run the command"
-            " again"
+            tr(
+                "that is not the passphrase of this database; nothing was changed, run the"
+                " command again"
+            )
         )
 
     def _new_passphrase(self, before: Record, file: Path | None) -> str:
@@ -276,15 +294,17 @@ class Keys:
         if file is not None:
             given: str | None = passphrase.from_file(file)
         else:
-            given = self._ask("New passphrase: ") if self._ask else None
+            given = self._ask(tr("New passphrase: ")) if self._ask else None
         if given is None:
             raise PassphraseError(
-                "nobody is here to type the new passphrase; give it with --passphrase-file FILE,"
-                " a file with mode 0600"
+                tr(
+                    "nobody is here to type the new passphrase; give it with --passphrase-file"
+                    " FILE, a file with mode 0600"
+                )
             )
         passphrase.check_new(given)
-        if file is None and self._ask is not None and self._ask("Once more: ") != given:
-            raise PassphraseError("the two passphrases differ; nothing was changed")
+        if file is None and self._ask is not None and self._ask(tr("Once more: ")) != given:
+            raise PassphraseError(tr("the two passphrases differ; nothing was changed"))
         return given
 
     def _tidy(self) -> None:
@@ -324,12 +344,23 @@ def _kept(store: Store, record: Record) -> tuple[bytes, bool]:
         return following, True
     if key is None:
         raise KeyMissing(
-            f"{store.place} is missing (key {record.id}); without it the stored credentials cannot"
-            f" be opened. {store.remedy}"
+            tr(
+                "{place} is missing (key {id}); without it the stored credentials cannot be"
+                " opened. {remedy}",
+                place=store.place,
+                id=record.id,
+                remedy=store.remedy,
+            )
         )
     raise VaultError(
-        f"{store.place} is not the key of this database: it is key {key_id(key)}, and"
-        f" {record.id} is needed. {store.remedy}"
+        tr(
+            "{place} is not the key of this database: it is key {key_id}, and {id} is"
+            " needed. {remedy}",
+            place=store.place,
+            key_id=key_id(key),
+            id=record.id,
+            remedy=store.remedy,
+        )
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from socialstrike.exceptions import VaultError
+from socialstrike.i18n import tr
 from socialstrike.vault.key_file import read_private
 from socialstrike.vault.sealing import KEY
 
@@ -46,7 +47,7 @@ def derive(passphrase: str, kdf: Mapping[str, Any]) -> bytes:
         sound = False
     if not sound or any(not low <= given[name] <= high for name, (low, high) in _BOUNDS.items()):
         raise VaultError(
-            "how the key comes from the passphrase is damaged in the database; restore a backup"
+            tr("how the key comes from the passphrase is damaged in the database; restore a backup")
         )
     # Accents typed on one system may be other characters on the next.
     secret = unicodedata.normalize("NFC", passphrase).encode()
@@ -62,15 +63,18 @@ def derive(passphrase: str, kdf: Mapping[str, Any]) -> bytes:
 def from_file(path: Path) -> str:
     """The passphrase a file holds, without the end of its line. Raises PassphraseError."""
     try:
-        content = read_private(path, "passphrase file").decode("utf-8")
+        content = read_private(path, tr("passphrase file")).decode("utf-8")
     except FileNotFoundError:
         raise PassphraseError(
-            f"the passphrase file {path} is missing; put it there, or name another with"
-            " SOCIALSTRIKE_PASSPHRASE_FILE"
+            tr(
+                "the passphrase file {path} is missing; put it there, or name another with"
+                " SOCIALSTRIKE_PASSPHRASE_FILE",
+                path=path,
+            )
         ) from None
     except UnicodeDecodeError:
         raise PassphraseError(
-            f"the passphrase file {path} is no UTF-8 text; write it anew"
+            tr("the passphrase file {path} is no UTF-8 text; write it anew", path=path)
         ) from None
     return content.removesuffix("\n").removesuffix("\r")
 
@@ -79,5 +83,9 @@ def check_new(passphrase: str) -> None:
     """Raise PassphraseError for one that is too easy to guess."""
     if len(passphrase.strip()) < SHORTEST:
         raise PassphraseError(
-            f"a passphrase needs {SHORTEST} characters at least; take four or five words at random"
+            tr(
+                "a passphrase needs {shortest} characters at least; take four or five words"
+                " at random",
+                shortest=SHORTEST,
+            )
         )

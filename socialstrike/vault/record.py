@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from socialstrike.db.models import Account, Home
 from socialstrike.exceptions import VaultError
+from socialstrike.i18n import tr
 from socialstrike.vault.sealing import Place, Vault
 
 PASSPHRASE = "passphrase"  # noqa: S105  (the name of a source, not a secret)
@@ -56,8 +57,10 @@ class Record:
             record = None
         if record is None or {record.source, *(record.left or ())[:1]} - set(SOURCES):
             raise VaultError(
-                "what the database says of its key is damaged or from a newer socialstrike;"
-                " see: socialstrike database check"
+                tr(
+                    "what the database says of its key is damaged or from a newer socialstrike;"
+                    " see: socialstrike database check"
+                )
             )
         return record
 
@@ -95,8 +98,12 @@ def for_sealing(session: Session, vault: Vault) -> Home:
         home.master_key = Record(vault.key_id).told()
     elif not vault.follow(record.id):
         raise VaultError(
-            f"key {vault.key_id} is not the key of this database, which needs {record.id};"
-            " see: socialstrike key show"
+            tr(
+                "key {key_id} is not the key of this database, which needs {id}; see:"
+                " socialstrike key show",
+                key_id=vault.key_id,
+                id=record.id,
+            )
         )
     return home
 

@@ -16,6 +16,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import KeyringError
 
 from socialstrike.exceptions import InvalidInput, VaultError
+from socialstrike.i18n import tr
 from socialstrike.vault.sealing import KEY
 
 #: The backends that are trusted: ``module:class``, in the order they are tried.
@@ -64,8 +65,11 @@ class RingStore:
             key = b""
         if len(key) != KEY:
             raise VaultError(
-                f"what the system keyring has for {_SERVICE} is no key; remove that entry, and set"
-                " SOCIALSTRIKE_KEY_FILE to a copy of the key"
+                tr(
+                    "what the system keyring has for {service} is no key; remove that entry, and"
+                    " set SOCIALSTRIKE_KEY_FILE to a copy of the key",
+                    service=_SERVICE,
+                )
             )
         return key
 
@@ -73,8 +77,11 @@ class RingStore:
         """Raise InvalidInput where no new key can be kept here."""
         if self._find() is None:
             raise InvalidInput(
-                f"{_NONE}; nothing was changed: run this in a desktop session, or choose"
-                " --to passphrase or --to file"
+                tr(
+                    "{none}; nothing was changed: run this in a desktop session, or choose --to"
+                    " passphrase or --to file",
+                    none=_NONE,
+                )
             )
 
     def prepare(self, key: bytes) -> None:
@@ -106,7 +113,9 @@ class RingStore:
         except Exception as error:  # noqa: BLE001  (each backend raises what its system does)
             raise _refused(error) from None
         if self.read(following=following) != key:
-            raise VaultError("the system keyring did not keep the key; choose another place for it")
+            raise VaultError(
+                tr("the system keyring did not keep the key; choose another place for it")
+            )
 
     def _delete(self, *, following: bool) -> None:
         if self.read(following=following) is None:
@@ -120,7 +129,13 @@ class RingStore:
     def _ring(self) -> KeyringBackend:
         found = self._find()
         if found is None:
-            raise VaultError(f"the key is in the system keyring, and {_NONE}. {self.remedy}")
+            raise VaultError(
+                tr(
+                    "the key is in the system keyring, and {none}. {remedy}",
+                    none=_NONE,
+                    remedy=self.remedy,
+                )
+            )
         return found
 
     def _find(self) -> KeyringBackend | None:
@@ -156,6 +171,8 @@ def _refused(error: Exception) -> VaultError:
         return error
     said = str(error) if isinstance(error, KeyringError) else type(error).__name__
     return VaultError(
-        f"the system keyring refused ({said or type(error).__name__}); unlock it, then run the"
-        " command again"
+        tr(
+            "the system keyring refused ({said}); unlock it, then run the command again",
+            said=said or type(error).__name__,
+        )
     )

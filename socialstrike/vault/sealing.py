@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from socialstrike.exceptions import VaultError
+from socialstrike.i18n import tr
 
 #: Version 1 knew no key ids; it is read, and no longer written.
 _VERSION = 2
@@ -107,9 +108,13 @@ class Vault:
             return {name: content.decode() for name, content in fields.items()}
         except _FAULTS:
             raise VaultError(
-                f"the credentials of {place.account} do not open with this key; use the key"
-                " they were sealed with, or add them again with: socialstrike accounts add"
-                f" {place.platform} {place.account} --replace"
+                tr(
+                    "the credentials of {account} do not open with this key; use the key they"
+                    " were sealed with, or add them again with: socialstrike accounts add"
+                    " {platform} {account} --replace",
+                    account=place.account,
+                    platform=place.platform,
+                )
             ) from None
 
     def seal_home(self, database_id: str, name: str, content: bytes) -> bytes:
@@ -132,8 +137,11 @@ class Vault:
             ]
         except _FAULTS:
             raise VaultError(
-                f"the {name} of this home does not open with this key; use the key it was sealed"
-                " with, see: socialstrike key show"
+                tr(
+                    "the {name} of this home does not open with this key; use the key it was"
+                    " sealed with, see: socialstrike key show",
+                    name=name,
+                )
             ) from None
 
     def rewrap(self, place: Place, sealed: bytes, to: Vault, *, deep: bool) -> bytes:
@@ -173,7 +181,9 @@ class _Master:
 def key_id(key: bytes) -> str:
     """Which key this is, without telling anything of it. Raises VaultError for what is none."""
     if len(key) != KEY:
-        raise VaultError(f"the key must be {KEY} bytes long, this one has {len(key)}")
+        raise VaultError(
+            tr("the key must be {key} bytes long, this one has {count}", key=KEY, count=len(key))
+        )
     return hmac.new(key, b"socialstrike key id", hashlib.sha256).hexdigest()[:16]
 
 

@@ -37,7 +37,7 @@ TRAVELS = sorted(
         "tools/*",
     )
     for path in ROOT.glob(pattern)
-    if path.is_file() and path.suffix not in {".png", ".pyc"}
+    if path.is_file() and path.suffix not in {".mo", ".png", ".pyc"}
 )
 
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)

@@ -35,6 +35,8 @@ _CONTAINERS: dict[bytes, frozenset[bytes]] = {
     b"dinf": frozenset({b"dref"}),
     b"stbl": frozenset(b"stsd stts ctts cslg stss stsh sdtp stsc stsz stco co64 sgpd sbgp".split()),
 }
+#: These may stand several times, one for each way of grouping samples.
+_REPEATED = frozenset({b"sgpd", b"sbgp"})
 #: A sample entry's name → bytes before the boxes in it, and those of them that stay.
 _ENTRIES: dict[bytes, tuple[int, frozenset[bytes]]] = {
     b"avc1": (78, frozenset({b"avcC", b"btrt", b"colr", b"pasp", b"clap"})),
@@ -94,12 +96,7 @@ class _Cleaning:
     def made(self) -> Film:
         top = list(self._walk(0, len(self.data), top=True))
         if not top or top[0].name != b"ftyp":
-            raise UnusablePicture(
-                tr(
-                    "does not begin as an MP4 does;"
-                    " save it again as an ordinary MP4 (H.264 and AAC)"
-                )
-            )
+            raise _no_beginning()
         self._check_brand(top[0])
         names = [box.name for box in top]
         if b"moof" in names:
@@ -134,12 +131,7 @@ class _Cleaning:
         while start < end:
             self.boxes += 1
             if self.boxes > MAX_BOXES:
-                raise UnusablePicture(
-                    tr(
-                        "is made of too many parts to be a film;"
-                        " save it again as an ordinary MP4 (H.264 and AAC)"
-                    )
-                )
+                raise _overfull()
             if end - start < 8:
                 raise _incomplete()
             size, name = struct.unpack_from(">I4s", self.data, start)
@@ -168,12 +160,7 @@ class _Cleaning:
         brands = bytes(self.data[box.body : box.body + 4]), bytes(self.data[box.body + 8 : box.end])
         found = {brands[0], *(brands[1][at : at + 4] for at in range(0, len(brands[1]), 4))}
         if box.end - box.body < 8 or box.end - box.start > 1_000:
-            raise UnusablePicture(
-                tr(
-                    "does not begin as an MP4 does;"
-                    " save it again as an ordinary MP4 (H.264 and AAC)"
-                )
-            )
+            raise _no_beginning()
         if brands[0] in _STILL:
             raise UnusablePicture(tr("is a HEIC or AVIF picture; save it again as PNG or JPEG"))
         if brands[0] == b"qt  " or not found & _BRANDS:
@@ -195,9 +182,7 @@ class _Cleaning:
             elif box.name == b"mvhd":
                 seconds = self._header(box, 100)
             elif len(tracks) == _MAX_TRACKS:
-                raise UnusablePicture(
-                    tr("has too many tracks; save it again as an ordinary MP4 (H.264 and AAC)")
-                )
+                raise _rare()
             else:
                 tracks.append(self._track(box))
         return seconds, [track for track in tracks if track.kind]
@@ -229,13 +214,8 @@ class _Cleaning:
                 self._drop(box)
             elif box.name in _CONTAINERS:
                 self._contents(box, track)
-            elif box.name in track.tables:
-                raise UnusablePicture(
-                    tr(
-                        "says something twice that can be said once;"
-                        " save it again as an ordinary MP4 (H.264 and AAC)"
-                    )
-                )
+            elif box.name in track.tables and box.name not in _REPEATED:
+                raise _rare()
             else:
                 track.tables[box.name] = box
                 self._told(box, track)
@@ -286,24 +266,14 @@ class _Cleaning:
         for each in self._walk(box.body + 8, box.end):
             self._need(each, 4)
             if each.name != b"url " or not self.data[each.body + 3] & 1:
-                raise UnusablePicture(
-                    tr(
-                        "has its film in another file;"
-                        " save it again as an ordinary MP4 (H.264 and AAC)"
-                    )
-                )
+                raise _rare()
             self._blank(each.body + 4, each.end)
 
     def _codec(self, stsd: _Box, track: _Track) -> None:
         self._need(stsd, 8)
         entries = list(self._walk(stsd.body + 8, stsd.end))
         if not 0 < len(entries) <= _MAX_ENTRIES:
-            raise UnusablePicture(
-                tr(
-                    "does not say how it is to be read;"
-                    " save it again as an ordinary MP4 (H.264 and AAC)"
-                )
-            )
+            raise _rare()
         for entry in entries:
             if entry.name not in _CODECS[track.kind]:
                 shown = entry.name.decode("ascii", "replace")
@@ -320,12 +290,7 @@ class _Cleaning:
             if track.kind == b"vide":
                 self._blank(entry.body + 42, entry.body + 74)  # the coder's name
             elif struct.unpack_from(">H", self.data, entry.body + 8)[0]:
-                raise UnusablePicture(
-                    tr(
-                        "has its sound as QuickTime has it;"
-                        " save it again as an ordinary MP4 (H.264 and AAC)"
-                    )
-                )
+                raise _rare()
             for box in self._walk(entry.body + before, entry.end):
                 if box.name not in kept:
                     self._drop(box)
@@ -337,7 +302,9 @@ class _Cleaning:
 
     def _keep_samples(self, data: list[_Box], tracks: list[_Track]) -> None:
         """Blank what of the data belongs to none of the tracks."""
-        spans = sorted(span for track in tracks for span in self._chunks(track))
+        spans = sorted(
+            (start, end) for track in tracks for start, end in self._chunks(track) if start < end
+        )
         inside = iter(data)
         box = next(inside)
         position = box.body
@@ -401,12 +368,7 @@ class _Cleaning:
         self._need(box, at + 4 + count * form.size)
         self.table += count
         if self.table > MAX_TABLE:
-            raise UnusablePicture(
-                tr(
-                    "is made of too many parts to be a film;"
-                    " save it again as an ordinary MP4 (H.264 and AAC)"
-                )
-            )
+            raise _overfull()
         kind = each[0]
         return struct.unpack_from(f">{count * len(each)}{kind}", self.data, box.body + at + 4)
 
@@ -438,4 +400,25 @@ def _incomplete() -> UnusablePicture:
 def _fragmented() -> UnusablePicture:
     return UnusablePicture(
         tr("is in fragments, as for streaming; save it again as an ordinary MP4 (H.264 and AAC)")
+    )
+
+
+def _rare() -> UnusablePicture:
+    return UnusablePicture(
+        tr("is a rare kind of MP4; save it again as an ordinary MP4 (H.264 and AAC)")
+    )
+
+
+def _overfull() -> UnusablePicture:
+    return UnusablePicture(
+        tr(
+            "is made of too many parts to be a film;"
+            " save it again as an ordinary MP4 (H.264 and AAC)"
+        )
+    )
+
+
+def _no_beginning() -> UnusablePicture:
+    return UnusablePicture(
+        tr("does not begin as an MP4 does; save it again as an ordinary MP4 (H.264 and AAC)")
     )

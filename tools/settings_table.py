@@ -13,6 +13,7 @@ _MEANINGS = {
 _DEFAULTS = {
     "home": "your data folder",
     "key_file": "`vault.key` in the home",
+    "alerts_file": "`alerts.txt` in the home",
     "settle": f"{Settings().settle_after:g}",
 }
 

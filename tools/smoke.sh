@@ -33,6 +33,11 @@ case $said in
     *) echo "smoke: --version says '$said', the wheel is $version" >&2; exit 1 ;;
 esac
 
+case $("$work/venv/bin/socialstrike" --lang fr --help) in
+    Utilisation*) ;;
+    *) echo "smoke: the wheel lacks its translations" >&2; exit 1 ;;
+esac
+
 "$work/venv/bin/socialstrike" rehearse "$checkout/sample_posts/blocage24janvier.yaml" --in 10s
 
 left=$(ls -A "$work/elsewhere")

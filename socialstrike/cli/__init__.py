@@ -10,23 +10,12 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 
-from socialstrike.cli import (
-    accounts,
-    approvals,
-    audit,
-    campaigns,
-    database,
-    doctor,
-    key,
-    output,
-    plan,
-    posts,
-    rehearse,
-    service,
-)
+from socialstrike import i18n
+from socialstrike.cli import doctor, nouns, output, plan, rehearse, service, speech
 from socialstrike.cli.context import root
 from socialstrike.exceptions import InvalidInput, SocialstrikeError
 from socialstrike.i18n import tr
@@ -41,20 +30,39 @@ app = typer.Typer(
 )
 app.callback()(root)
 rehearse.register(app)
-app.add_typer(accounts.app, name="accounts")
-app.add_typer(posts.app, name="posts")
-app.add_typer(campaigns.app, name="campaigns")
-app.add_typer(approvals.approvers, name="approvers")
-app.add_typer(approvals.app, name="approvals")
+nouns.add(app, "accounts", "accounts:app", "The accounts you manage, and their sealed credentials.")
+nouns.add(app, "posts", "posts:app", "The posts of a strike: queue them, list them, cancel them.")
+nouns.add(
+    app,
+    "campaigns",
+    "campaigns:app",
+    "The strikes: their day, their hashtag, how late their posts may go out.",
+)
+nouns.add(app, "approvers", "approvals:approvers", "The people who may approve what goes out.")
+nouns.add(app, "approvals", "approvals:app", "Approvals by signature, made on another machine.")
 plan.register(app)
 service.register(app)
-app.add_typer(audit.app, name="audit")
-app.add_typer(key.app, name="key")
-app.add_typer(database.app, name="database")
+nouns.add(
+    app, "audit", "audit:app", "The append-only, hash-chained log: list it, export it, verify it."
+)
+nouns.add(app, "alerts", "alerts:app", "Whom the scheduler tells when something needs a person.")
+nouns.add(
+    app, "key", "key:app", "The key that seals the credentials: where it is, move it, replace it."
+)
+nouns.add(
+    app,
+    "database",
+    "database:app",
+    "The home's database: upgrade it, check it, back it up, restore it.",
+)
 doctor.register(app)
 
 #: Options of the whole command, which may stand anywhere on the line; True where a value follows.
-_GLOBAL = {"--home": True, "--verbose": False, "-v": False}
+_GLOBAL = {"--home": True, "--lang": True, "--verbose": False, "-v": False}
+
+
+#: What Typer raises for wrong usage; it exports the subclasses only.
+_USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -64,7 +72,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _open_streams()
     given = _hoisted(list(sys.argv[1:] if arguments is None else arguments))
     try:
-        typer.main.get_command(app).main(args=given, prog_name="socialstrike")
+        i18n.use(speech.choose(given))
+        command = typer.main.get_command(app)
+        if i18n.language() != "en":
+            speech.translate(command)
+        sys.exit(command.main(args=given, prog_name="socialstrike", standalone_mode=False) or 0)
+    except _USAGE_ERROR as error:
+        output.note(speech.refusal(error))
+        sys.exit(InvalidInput.exit_code)
+    except typer.Abort:
+        output.note(tr("Aborted!"))
+        sys.exit(1)
     except SocialstrikeError as error:
         output.error(str(error))
         sys.exit(error.exit_code)

@@ -12,11 +12,9 @@ import typer
 from socialstrike.cli import output
 from socialstrike.cli.connect import connect
 from socialstrike.cli.context import AsJson, opened
-from socialstrike.i18n import tr
+from socialstrike.i18n import stored, tr, translated
 
-app = typer.Typer(
-    help="The accounts you manage, and their sealed credentials.", no_args_is_help=True
-)
+app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(help="The account's name here.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Accounts; all of them by default.")]
@@ -103,7 +101,14 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         output.as_json(shown)
         return
     output.table(
-        ("account", "platform", "state", "identity", tr("access until"), "server"),
+        (
+            tr("account"),
+            tr("platform"),
+            tr("state"),
+            tr("identity"),
+            tr("access until"),
+            tr("server"),
+        ),
         (
             (a["name"], a["platform"], _state(a), a["identity"], a["expires_at"], a["base_url"])
             for a in shown
@@ -130,9 +135,9 @@ def check(context: typer.Context, names: Names = None, as_json: AsJson = False) 
     else:
         output.table(
             (
-                "account",
-                "platform",
-                "works",
+                tr("account"),
+                tr("platform"),
+                tr("works"),
                 tr("identity or reason"),
                 tr("access until"),
                 tr("calls left"),
@@ -141,10 +146,12 @@ def check(context: typer.Context, names: Names = None, as_json: AsJson = False) 
                 (
                     r["name"],
                     r["platform"],
-                    "yes" if r["ok"] else "no",
+                    tr("yes") if r["ok"] else tr("no"),
                     r["error"] or r["identity"],
                     r["expires_at"],
-                    f"{r['budget']['left']} of {r['budget']['of']}" if r["budget"] else "",
+                    tr("{left} of {all}", left=r["budget"]["left"], all=r["budget"]["of"])
+                    if r["budget"]
+                    else "",
                 )
                 for r in results
             ),
@@ -159,7 +166,7 @@ def pause(
     context: typer.Context,
     name: Name,
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept in the audit log.")] = (
-        "paused by hand"
+        stored("paused by hand")
     ),
 ) -> None:
     """Let nothing of an account be sent until it is resumed; its posts wait."""
@@ -211,13 +218,13 @@ def forget(
         with house.database.read() as session:
             known = accounts.get(session, name).forgotten_at is None
         if known and not yes:
-            _confirm(tr("Wipe the credentials of {name}?", name=name))
+            output.confirm(tr("Wipe the credentials of {name}?", name=name))
         with house.database.write() as session:
             account = accounts.get(session, name)
             if known:
                 accounts.forget(session, account, now=house.clock.now(), actor=house.actor)
         house.database.scrub()
-    already = "" if known else " already"
+    already = "" if known else tr(" already")
     output.line(
         tr(
             "The credentials of {name} are wiped{already}. Revoke them on the platform too.",
@@ -225,15 +232,6 @@ def forget(
             already=already,
         )
     )
-
-
-def _confirm(question: str) -> None:
-    from socialstrike.exceptions import InvalidInput
-
-    if not sys.stdin.isatty():
-        raise InvalidInput(tr("nobody is here to confirm; add --yes. Nothing was changed"))
-    if not typer.confirm(question, err=True):
-        raise InvalidInput(tr("nothing was changed"))
 
 
 def _from(source: str) -> Any:
@@ -338,5 +336,7 @@ def _identity(house: Any, name: str) -> Any:
 
 def _state(account: dict[str, Any]) -> str:
     if account["forgotten_at"]:
-        return "forgotten"
-    return f"paused: {account['pause_reason']}" if account["paused_at"] else "ready"
+        return tr("forgotten")
+    if account["paused_at"]:
+        return tr("paused: {reason}", reason=translated(account["pause_reason"]))
+    return tr("ready")

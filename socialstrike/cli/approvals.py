@@ -17,8 +17,8 @@ from socialstrike.i18n import tr
 if TYPE_CHECKING:
     from socialstrike.approvals import Recorded
 
-approvers = typer.Typer(help="The people who may approve what goes out.", no_args_is_help=True)
-app = typer.Typer(help="Approvals by signature, made on another machine.", no_args_is_help=True)
+approvers = typer.Typer()
+app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(help="The person: the login they use on this home.")]
 Key = Annotated[Path | None, typer.Option("--key", help="The approver's key file.")]
@@ -78,7 +78,11 @@ def add(
 
     with opened(context) as house, house.database.write() as session:
         approvals.add(session, name, key, now=house.clock.now(), actor=house.actor)
-    output.line(f"{name} may approve{' by signature' if key else ''}.")
+    output.line(
+        tr("{name} may approve by signature.", name=name)
+        if key
+        else tr("{name} may approve.", name=name)
+    )
 
 
 @approvers.command("list")
@@ -95,7 +99,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         output.as_json(rows)
         return
     output.table(
-        ("approver", tr("public key"), tr("added (UTC)")),
+        (tr("approver"), tr("public key"), tr("added (UTC)")),
         (tuple(row.values()) for row in rows),
         empty=tr("Nobody yet; add one with: socialstrike approvers add NAME PUBLICKEY"),
     )
@@ -169,19 +173,31 @@ def sign(
 ) -> None:
     """Read what is asked, and sign it. Needs no home and no database."""
     from socialstrike import signatures
-    from socialstrike.cli.posts_retract import confirm
 
     asked = signatures.read_request(request)
     for one in asked["deliveries"]:
-        output.line(f"{one['due_at']}  {one['account']} on {one['platform']}")
+        output.line(
+            tr(
+                "{due}  {account} on {platform}",
+                due=one["due_at"],
+                account=one["account"],
+                platform=one["platform"],
+            )
+        )
         output.line(one["text"])
         if one["link"]:
-            output.line(f"link: {one['link']}")
+            output.line(tr("link: {link}", link=one["link"]))
         for digest, alt in one["media"]:
-            output.line(f"picture {digest}: {alt or '(no description)'}")
+            output.line(
+                tr("picture {digest}: {alt}", digest=digest, alt=alt or tr("(no description)"))
+            )
+        for name, value in one.get("options", {}).items():
+            output.line(f"{name}: {value}")
         output.line("")
     if not yes:
-        confirm(tr("Approve {many} as shown?", many=many(len(asked["deliveries"]), "delivery")))
+        output.confirm(
+            tr("Approve {many} as shown?", many=many(len(asked["deliveries"]), "delivery"))
+        )
     own = signatures.load_key(key, _passphrase(passphrase_file))
     _write(out, signatures.sign(asked, own, datetime.now(UTC)))
     output.line(
@@ -221,7 +237,9 @@ def waiting(context: typer.Context, campaign: Campaign = None, as_json: AsJson =
     if as_json:
         output.as_json([{"id": delivery, "lacks": why} for delivery, why in lacking.items()])
     else:
-        output.table(("id", "approval"), lacking.items(), empty=tr("Nothing waits for approval."))
+        output.table(
+            (tr("id"), tr("approval")), lacking.items(), empty=tr("Nothing waits for approval.")
+        )
     if lacking:
         raise typer.Exit(3)
 
@@ -263,7 +281,9 @@ def _tell(done: Recorded) -> None:
     already = (
         tr("; {many} approved before", many=many(len(done.known), "delivery")) if done.known else ""
     )
-    output.line(f"{many(len(done.given), 'delivery')} approved{already}.")
+    output.line(
+        tr("{many} approved{already}.", many=many(len(done.given), "delivery"), already=already)
+    )
     for why in done.refused:
         output.line(f"! {why}")
     if done.refused:

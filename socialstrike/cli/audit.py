@@ -15,9 +15,7 @@ from socialstrike.i18n import tr
 if TYPE_CHECKING:
     from socialstrike.audit.chain import Verdict
 
-app = typer.Typer(
-    help="The append-only, hash-chained log: list it, export it, verify it.", no_args_is_help=True
-)
+app = typer.Typer()
 audit_files.register(app)
 
 
@@ -42,7 +40,16 @@ def list_(
         output.as_json(entries)
         return
     output.table(
-        ("no", tr("at (UTC)"), "event", "by", "account", "delivery", "late", "detail"),
+        (
+            tr("number"),
+            tr("at (UTC)"),
+            tr("event"),
+            tr("by"),
+            tr("account"),
+            tr("delivery"),
+            tr("late"),
+            tr("detail"),
+        ),
         (
             (
                 entry["seq"],

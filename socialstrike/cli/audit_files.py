@@ -12,7 +12,7 @@ import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import Account, AsJson, Campaign, moment, opened
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, trn
 
 if TYPE_CHECKING:
     from socialstrike.app import App
@@ -92,8 +92,14 @@ def export(
 
 def _say_what_it_is(seen: Seen, to: Path | None, *, whole: bool, pseudonyms: bool) -> None:
     if to is not None:
-        noun = "entry" if seen.entries == 1 else "entries"
-        output.note(tr("{entries} {noun} written to {to}.", entries=seen.entries, noun=noun, to=to))
+        output.note(
+            trn(
+                "{count} entry written to {to}.",
+                "{count} entries written to {to}.",
+                seen.entries,
+                to=to,
+            )
+        )
     if not whole:
         output.note(
             tr("Only a part of the log was asked for; a part cannot be verified by itself.")
@@ -111,10 +117,6 @@ def report(
     context: typer.Context,
     campaign: Annotated[str, typer.Argument(help="The campaign's name.")],
     to: To = None,
-    language: Annotated[
-        Literal["fr", "en"] | None,
-        typer.Option("--lang", help="The report's language; your system's by default."),
-    ] = None,
     pseudonyms: Pseudonyms = False,
 ) -> None:
     """Write a campaign's report for people: one HTML file to read, to print, to hand over."""
@@ -135,7 +137,6 @@ def report(
                 session,
                 campaign,
                 out,
-                language=language or reporting.default_language(),
                 now=house.clock.now(),
                 pseudonyms=pseudonyms,
             )
@@ -160,7 +161,7 @@ def people(context: typer.Context, as_json: AsJson = False) -> None:
         output.as_json([{"name": name, "token": token} for name, token in known])
         return
     output.table(
-        ("name", tr("without it")),
+        (tr("name"), tr("without it")),
         ((name, tokens.pseudonym(token)) for name, token in known),
         empty=tr("The log names nobody."),
     )
@@ -176,7 +177,7 @@ def forget_person(
 
     with opened(context) as house:
         if not yes:
-            _confirm(tr("Erase the name {name} from this home for good?", name=name))
+            output.confirm(tr("Erase the name {name} from this home for good?", name=name))
         with house.database.write() as session:
             left = audit.forget_person(session, name, now=house.clock.now(), actor=house.actor)
         house.database.scrub()
@@ -193,15 +194,6 @@ def forget_person(
                 left=left,
             )
         )
-
-
-def _confirm(question: str) -> None:
-    from socialstrike.exceptions import InvalidInput
-
-    if not sys.stdin.isatty():
-        raise InvalidInput(tr("nobody is here to confirm; add --yes. Nothing was changed"))
-    if not typer.confirm(question, err=True):
-        raise InvalidInput(tr("nothing was changed"))
 
 
 def _sign(house: App) -> None:

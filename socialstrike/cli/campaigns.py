@@ -11,16 +11,13 @@ import typer
 from socialstrike.cli import approvals, output
 from socialstrike.cli.context import ZONE, AsJson, opened
 from socialstrike.cli.posts_change import many
-from socialstrike.cli.posts_retract import Yes, confirm
+from socialstrike.cli.posts_retract import Yes
 from socialstrike.i18n import tr
 
 if TYPE_CHECKING:
     from socialstrike.drafts import CampaignSpec
 
-app = typer.Typer(
-    help="The strikes: their day, their hashtag, how late their posts may go out.",
-    no_args_is_help=True,
-)
+app = typer.Typer()
 approvals.register_campaigns(app)
 
 Name = Annotated[str, typer.Argument(help="The campaign's name.")]
@@ -37,7 +34,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         output.as_json(shown)
         return
     output.table(
-        ("campaign", "day", tr("time zone"), "hashtag", "mention"),
+        (tr("campaign"), tr("day"), tr("time zone"), tr("hashtag"), tr("mention")),
         ((c["name"], c["day"], c["timezone"], c["hashtag"], c["mention"]) for c in shown),
         empty=tr(
             "No campaign yet; a post file brings its own, or: socialstrike campaigns set"
@@ -64,7 +61,9 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
             text = output.when(value) if field == "closed_at" else value
             output.line(f"{field.replace('_', ' '):<24}{'' if text is None else text}")
     output.line("")
-    output.table(("state", "deliveries"), shown["deliveries"].items(), empty=tr("Nothing queued."))
+    output.table(
+        (tr("state"), tr("deliveries")), shown["deliveries"].items(), empty=tr("Nothing queued.")
+    )
 
 
 @app.command("set")
@@ -113,7 +112,11 @@ def set_(
         campaigns.store(session, wanted, now=now, actor=house.actor)
         if quorum is not None:
             deciding.set_quorum(session, name, quorum, now=now, actor=house.actor)
-    output.line(f"{name}: {'changed' if before else 'added'}, the strike is on {wanted.day}.")
+    output.line(
+        tr("{name}: changed, the strike is on {day}.", name=name, day=wanted.day)
+        if before
+        else tr("{name}: added, the strike is on {day}.", name=name, day=wanted.day)
+    )
 
 
 @app.command()
@@ -132,7 +135,7 @@ def close(context: typer.Context, name: Name, yes: Yes = False) -> None:
             waiting = len(queue.unsettled(session, campaign).get(State.SCHEDULED, []))
             before = campaign.closed_at
         if waiting and not yes:
-            confirm(
+            output.confirm(
                 tr(
                     "Cancel the {many} of {name} that wait, and close it?",
                     many=many(waiting, "delivery"),

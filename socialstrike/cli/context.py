@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
 from socialstrike import __version__
 from socialstrike.cli import output
-from socialstrike.i18n import tr
+from socialstrike.i18n import Language, tr
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -54,6 +53,14 @@ def root(
             metavar="DIR",
             help="The folder of the database, the key and the pictures"
             " (or SOCIALSTRIKE_HOME; your data folder by default).",
+        ),
+    ] = None,
+    lang: Annotated[  # read by cli.speech, before the command line is parsed
+        Language | None,
+        typer.Option(
+            "--lang",
+            help="The language of everything said to people (or SOCIALSTRIKE_LANG; your system's"
+            " by default). --json is the same in each.",
         ),
     ] = None,
     verbose: Annotated[
@@ -111,4 +118,8 @@ def moment(text: str | None) -> datetime | None:
         raise typer.BadParameter(
             tr("{text!r} is no time; write it like 2020-01-24T09:00 or 2020-01-24", text=text)
         ) from None
-    return value if value.tzinfo else value.replace(tzinfo=ZoneInfo(ZONE))
+    if value.tzinfo:
+        return value
+    from zoneinfo import ZoneInfo
+
+    return value.replace(tzinfo=ZoneInfo(ZONE))

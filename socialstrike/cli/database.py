@@ -9,17 +9,12 @@ import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, Options
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, translated
 
 if TYPE_CHECKING:
     from socialstrike.config import Settings
 
-app = typer.Typer(help="The home's database: upgrade it, check it, back it up, restore it.")
-
-
-@app.callback()
-def _database() -> None:
-    """The home's database: upgrade it, check it, back it up, restore it."""
+app = typer.Typer()
 
 
 @app.command()
@@ -75,9 +70,15 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
     else:
         for finding in findings:
             for fault in finding.faults:
-                output.line(f"BAD  {finding.name}: {fault}")
+                output.line(tr("BAD  {name}: {fault}", name=translated(finding.name), fault=fault))
             if not finding.faults:
-                output.line(f"ok   {finding.name}: {finding.message}")
+                output.line(
+                    tr(
+                        "ok   {name}: {message}",
+                        name=translated(finding.name),
+                        message=finding.message,
+                    )
+                )
     wrong = [finding for finding in findings if finding.faults]
     if any(finding.damage for finding in wrong):
         if not as_json:
@@ -135,7 +136,7 @@ def backup(
                 " them is not. {where} {key_id}.",
                 sealed=made.sealed,
                 where=where,
-                key_id=made.key_id or "of this home",
+                key_id=made.key_id or tr("of this home"),
             )
         )
         output.line(tr("Each is useless without the other: keep both, and never in one place."))
@@ -167,7 +168,7 @@ def restore(
                 " pg_restore"
             )
         )
-    with output.busy(f"Restoring {file} …"):
+    with output.busy(tr("Restoring {file} …", file=file)):
         done = storage.restore(
             file,
             settings.location,
@@ -225,7 +226,7 @@ def _tell_key(settings: Settings) -> None:
             )
         )
     else:
-        number = f" (key {key.id})" if key.id else ""
+        number = tr(" (key {id})", id=key.id) if key.id else ""
         output.line(
             tr(
                 "The key is missing{number}: put the old home's at {absolute}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -12,12 +11,9 @@ import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, opened
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, translated
 
-app = typer.Typer(
-    help="The key that seals the credentials: where it is, move it, replace it.",
-    no_args_is_help=True,
-)
+app = typer.Typer()
 
 PassphraseFile = Annotated[
     Path | None,
@@ -44,8 +40,10 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         output.as_json(asdict(shown))
     else:
-        output.line(tr("Source: {source} ({place})", source=shown.source, place=shown.place))
-        output.line(f"Key: {shown.id or 'none yet; the first account makes one'}")
+        output.line(
+            tr("Source: {source} ({place})", source=shown.source, place=translated(shown.place))
+        )
+        output.line(tr("Key: {id}", id=shown.id or tr("none yet; the first account makes one")))
         output.line(tr("It seals the credentials of {sealed} accounts.", sealed=shown.sealed))
         if shown.signing:
             output.line(tr("It seals the signing key of the audit log."))
@@ -115,12 +113,7 @@ def lost(
         if shown.present or not shown.sealed:
             raise InvalidInput(tr("the key is not lost; see: socialstrike key show"))
         if not yes:
-            if not sys.stdin.isatty():
-                raise InvalidInput(tr("nobody is here to confirm; add --yes. Nothing was changed"))
-            if not typer.confirm(
-                tr("Wipe the credentials of {sealed} accounts?", sealed=shown.sealed), err=True
-            ):
-                raise InvalidInput(tr("nothing was changed"))
+            output.confirm(tr("Wipe the credentials of {sealed} accounts?", sealed=shown.sealed))
         accounts = house.lose_key()
     output.line(tr("The credentials of {accounts} are wiped.", accounts=", ".join(accounts)))
     output.line(tr("Add them again with: socialstrike accounts add PLATFORM NAME"))
@@ -143,7 +136,7 @@ def _change(
             tr(
                 "Key {new} is in force ({place}); {old} opens nothing here.",
                 new=done.new,
-                place=done.place,
+                place=translated(done.place),
                 old=done.old,
             )
         )

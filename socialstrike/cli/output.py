@@ -12,6 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from socialstrike.i18n import tr, translated
 from socialstrike.redaction import escaped, printable, redact
 
 if TYPE_CHECKING:
@@ -30,12 +31,12 @@ def note(text: str) -> None:
 
 def error(text: str) -> None:
     """What went wrong, on standard error."""
-    _write(sys.stderr, f"error: {redact(text)}")
+    _write(sys.stderr, tr("error: {text}", text=redact(translated(text))))
 
 
 def warning(text: str) -> None:
     """What is odd but allowed, on standard error."""
-    _write(sys.stderr, f"warning: {redact(text)}")
+    _write(sys.stderr, tr("warning: {text}", text=redact(translated(text))))
 
 
 def as_json(content: object) -> None:
@@ -86,9 +87,27 @@ def busy(text: str) -> Iterator[None]:
         yield
 
 
+def confirm(question: str) -> None:
+    """Ask on the terminal; raise InvalidInput for a no, and where nobody is there to ask."""
+    import typer
+
+    from socialstrike.exceptions import InvalidInput
+
+    if not sys.stdin.isatty():
+        raise InvalidInput(tr("nobody is here to confirm; add --yes. Nothing was changed"))
+    answer = typer.prompt(
+        printable(tr("{question} [y/N]", question=question)),
+        default="",
+        show_default=False,
+        err=True,
+    )
+    if answer.strip().lower() not in {"y", "yes", tr("y"), tr("yes")}:
+        raise InvalidInput(tr("nothing was changed"))
+
+
 def when(moment: datetime | None) -> str:
     """A moment for people, in the zone it carries."""
-    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S %Z")
+    return "" if moment is None else moment.strftime(tr("%Y-%m-%d %H:%M:%S %Z"))
 
 
 def _short(cell: object) -> str:

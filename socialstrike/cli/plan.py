@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import Campaign, opened
 from socialstrike.cli.written import To, written
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, translated
 
 if TYPE_CHECKING:
-    from socialstrike.plan import Expected, Simulation, Snapshot, Trouble
+    from datetime import datetime
+
+    from socialstrike.plan import Expected, Simulation, Snapshot, Step, Trouble
 
 
 def register(app: typer.Typer) -> None:
@@ -43,14 +44,9 @@ def plan(
     names: Annotated[
         bool, typer.Option("--names/--no-names", help="Name the accounts, or only count them.")
     ] = True,
-    language: Annotated[
-        Literal["fr", "en"] | None,
-        typer.Option("--lang", help="The page's language; your system's by default."),
-    ] = None,
 ) -> None:
     """Print the day as a timeline, and the actions to expect."""
     from socialstrike import plan as planning
-    from socialstrike.page.words import default_language
 
     with opened(context) as house:
         with house.database.read() as session:
@@ -64,8 +60,7 @@ def plan(
             case "ics":
                 out.write(planning.as_calendar(found, names=names))
             case "html":
-                spoken = language or default_language()
-                out.write(planning.as_page(found, played, language=spoken, names=names))
+                out.write(planning.as_page(found, played, names=names))
             case _:
                 _print(found, expected, played, names, by)
     if to is not None:
@@ -74,26 +69,35 @@ def plan(
         raise typer.Exit(3)
 
 
+def _local(step: Step) -> datetime:
+    from zoneinfo import ZoneInfo
+
+    return step.due_at.astimezone(ZoneInfo(step.timezone))
+
+
 def _print(
     found: Snapshot, expected: Expected, played: Simulation | None, names: bool, by: str
 ) -> None:
     if names:
         steps = sorted(found.steps, key=lambda step: step.account) if by == "account" else None
         output.table(
-            ("due", "account", "kind", "state", "text"),
+            (tr("due"), tr("account"), tr("kind"), tr("state"), tr("text")),
             (
                 (
-                    step.due_at.astimezone(ZoneInfo(step.timezone)),
+                    _local(step),
                     step.account,
                     step.kind,
                     step.state,
-                    _first_words(step.text),
+                    _first_words(step.placed),
                 )
                 for step in steps or found.steps
             ),
             empty=tr("Nothing is queued."),
         )
-    told = ", ".join(f"{count} on {platform}" for platform, count in expected.platforms.items())
+    told = ", ".join(
+        tr("{count} on {platform}", count=count, platform=platform)
+        for platform, count in expected.platforms.items()
+    )
     if expected.posts:
         output.line(
             tr(
@@ -106,13 +110,18 @@ def _print(
     if played is None:
         return
     for trouble in played.warnings:
-        output.warning(trouble.message if names else trouble.nameless)
+        output.warning(trouble.message if names else translated(trouble.nameless))
     for account, price in sorted(played.costs.items()) if names else ():
         output.line(tr("Cost of {account}: about {price:.2f} USD.", account=account, price=price))
     if played.costs:
         output.line(tr("Cost in all: about {sum:.2f} USD.", sum=sum(played.costs.values())))
     for trouble in played.problems:
-        output.line(f"Would go wrong: {trouble.message if names else trouble.nameless}")
+        output.line(
+            tr(
+                "Would go wrong: {what}",
+                what=trouble.message if names else translated(trouble.nameless),
+            )
+        )
     output.line(
         tr(
             "{count} would go out, {latest:.0f} s late at most; {count2} problems.",
@@ -141,7 +150,10 @@ def _as_json(
                 "platform": step.platform,
                 "kind": step.kind,
                 "text": step.text,
-                "due_at": step.due_at.astimezone(ZoneInfo(step.timezone)),
+                "part": step.place.part if step.place else None,
+                "parts": step.place.parts if step.place else None,
+                "options": dict(step.options or {}),
+                "due_at": _local(step),
                 "state": step.state,
                 "sent_at": played.sent_at.get(step.delivery) if played else None,
             }

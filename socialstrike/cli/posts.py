@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,23 +17,33 @@ from socialstrike.cli import (
     posts_hand_off,
     posts_preview,
     posts_retract,
+    posts_schema,
+    posts_verify,
 )
 from socialstrike.cli.context import Account, AsJson, Campaign, DryRun, moment, opened, writing
-from socialstrike.cli.posts_change import OfPost, SomeIds, chosen, exist, many, shortened
+from socialstrike.cli.posts_change import (
+    OfPost,
+    SomeIds,
+    chosen,
+    exist,
+    in_thread,
+    many,
+    shortened,
+)
 from socialstrike.cli.posts_hand_off import HandOff
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, translated
 
 if TYPE_CHECKING:
     from socialstrike.drafts import Draft
     from socialstrike.exceptions import Problem
 
-app = typer.Typer(
-    help="The posts of a strike: queue them, list them, cancel them.", no_args_is_help=True
-)
+app = typer.Typer()
 posts_change.register(app)
 posts_retract.register(app)
+posts_verify.register(app)
 posts_hand_off.register(app)
 posts_preview.register(app)
+posts_schema.register(app)
 approvals.register_posts(app)
 
 Ids = Annotated[list[int], typer.Argument(help="Deliveries, by the id that 'posts list' shows.")]
@@ -59,11 +69,22 @@ def add(
     campaign: Annotated[
         str | None, typer.Option("--campaign", help="Its hashtag and its limits apply.")
     ] = None,
-    media: Annotated[list[Path] | None, typer.Option("--media", help="A picture.")] = None,
+    media: Annotated[
+        list[Path] | None, typer.Option("--media", help="A picture, or one video.")
+    ] = None,
     alt: Annotated[
         list[str] | None, typer.Option("--alt", help="The picture's description, in order.")
     ] = None,
     link: Annotated[str | None, typer.Option("--link", help="A link to go with it.")] = None,
+    visibility: Annotated[
+        str | None, typer.Option("--visibility", help="public, unlisted or private, on Mastodon.")
+    ] = None,
+    content_warning: Annotated[
+        str | None, typer.Option("--content-warning", help="What stands over it, on Mastodon.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Its language, such as fr.")
+    ] = None,
     late: Annotated[
         bool, typer.Option("--late", help="Accept a past time within the lateness limit.")
     ] = False,
@@ -83,13 +104,18 @@ def add(
         with house.database.read() as session:
             spec = campaigns.spec(campaigns.get(session, campaign)) if campaign else None
             known, told = accounts.usable(session), accounts.limits_told(session)
-        draft = post_file.draft(
+        drafts = post_file.drafts(
             text=text,
             at=at,
             to=to,
             kind=kind,
             media=list(zip(pictures, described, strict=True)),
             link=link,
+            asked={
+                "visibility": visibility,
+                "content_warning": content_warning,
+                "language": language,
+            },
             campaign=spec,
             accounts=known,
             now=house.clock.now(),
@@ -97,7 +123,7 @@ def add(
             warnings=odd,
             told=told,
         )
-        result = _queue(house, [(spec, [draft])], odd, dry_run, hand_off=hand_off)
+        result = _queue(house, [(spec, drafts)], odd, dry_run, hand_off=hand_off)
         _report(result, as_json)
         _hand_off(house, result, as_json)
 
@@ -120,12 +146,17 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Queue the posts of files. The same file twice changes nothing; an error changes nothing."""
-    from socialstrike import accounts, campaigns, post_file
+    from socialstrike import accounts, campaigns, post_file, queue
 
     with opened(context) as house:
         with house.database.read() as session:
             known, specs = accounts.usable(session), campaigns.known(session)
             told = accounts.limits_told(session)
+
+        def queued(keys: Sequence[str]) -> dict[str, str | None]:
+            with house.database.read() as session:
+                return queue.queued_links(session, keys)
+
         read = post_file.read(
             files,
             campaigns=specs.get,
@@ -135,6 +166,7 @@ def import_(
             day=_day(day),
             late=late,
             told=told,
+            queued=queued,
         )
         warnings = [warning for file in read for warning in file.warnings]
         packs = [(file.campaign, file.drafts) for file in read]
@@ -154,6 +186,9 @@ def list_(
     post: Annotated[int | None, typer.Option("--post", help="Only this post's.")] = None,
     since: Annotated[str | None, typer.Option("--since", help="Due from then on.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Due before then.")] = None,
+    gone: Annotated[
+        bool, typer.Option("--gone", help="Only published posts that have disappeared since.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the deliveries in the order they are due."""
@@ -173,6 +208,7 @@ def list_(
         post=post,
         since=moment(since),
         until=moment(until),
+        gone=gone,
     )
     with opened(context) as house, house.database.read() as session:
         exist(session, campaign, account)
@@ -181,16 +217,18 @@ def list_(
         output.as_json(rows)
         return
     output.table(
-        ("id", "due", "account", "kind", "state", "late", "text"),
+        (tr("id"), tr("due"), tr("account"), tr("kind"), tr("state"), tr("late"), tr("text")),
         (
             (
                 row["id"],
                 row["due_at"],
                 row["account"],
                 row["kind"],
-                row["state"],
+                tr("{state}, gone", state=row["state"])
+                if row["gone_at"] and row["state"] == State.PUBLISHED
+                else row["state"],
                 "" if row["lateness_s"] is None else f"{row['lateness_s']:.1f} s",
-                shortened(row["text"]),
+                shortened(in_thread(row)),
             )
             for row in rows
         ),
@@ -215,15 +253,18 @@ def show(
         output.as_json(shown)
         return
     history = shown.pop("history")
-    pictures = shown.pop("media")
+    pictures, asked = shown.pop("media"), shown.pop("options")
+    shown |= asked or {}
     for field, value in shown.items():
         text = output.when(value) if hasattr(value, "isoformat") else value
-        output.line(f"{field.replace('_', ' '):<14}{'' if text is None else text}")
+        output.line(f"{translated(field.replace('_', ' ')):<14}{'' if text is None else text}")
     for picture in pictures:
-        output.line(f"{'picture':<14}{picture['name']}: {picture['alt'] or '(no description)'}")
+        output.line(
+            f"{tr('picture'):<14}{picture['name']}: {picture['alt'] or tr('(no description)')}"
+        )
     output.line("")
     output.table(
-        ("attempt", tr("started (UTC)"), tr("ended (UTC)"), "outcome", "error"),
+        (tr("attempt"), tr("started (UTC)"), tr("ended (UTC)"), tr("outcome"), tr("error")),
         (tuple(attempt.values()) for attempt in history),
         empty=tr("No attempt yet."),
     )
@@ -252,7 +293,11 @@ def cancel(
         held = [] if dry_run else posts_hand_off.recall(house, [job.delivery for job in asked])
     left = [one for one in held if one.state != "cancelled"]
     count += len(asked) - len(left)
-    output.line(f"{many(count, 'delivery')}{' would be' if dry_run else ''} cancelled.")
+    output.line(
+        tr("{many} would be cancelled.", many=many(count, "delivery"))
+        if dry_run
+        else tr("{many} cancelled.", many=many(count, "delivery"))
+    )
     posts_hand_off.tell_recalled(left)
     if left:
         raise typer.Exit(3)
@@ -345,6 +390,9 @@ def _planned(drafts: Iterable[Draft]) -> list[dict[str, Any]]:
             "account": delivery.account,
             "kind": draft.kind,
             "text": delivery.text,
+            "link": draft.link,
+            "part": delivery.part if delivery.parts > 1 else None,
+            "parts": delivery.parts if delivery.parts > 1 else None,
         }
         for draft in drafts
         for delivery in draft.deliveries
@@ -356,14 +404,18 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         output.as_json(result)
         return
-    over = f"over {many(len(result['accounts']), 'account')}"
+    over = tr("over {many}", many=many(len(result["accounts"]), "account"))
     known = result["known_deliveries"]
     already = tr("; {many} were queued before", many=many(known, "delivery")) if known else ""
     if result["dry_run"]:
         shown = result["planned"][:_MOST]
+        columns = ("due_at", "account", "kind", "text", *(["link"] * any(r["link"] for r in shown)))
         output.table(
-            ("due", "account", "kind", "text"),
-            ((r["due_at"], r["account"], r["kind"], shortened(r["text"])) for r in shown),
+            (tr("due"), *map(translated, columns[1:])),
+            (
+                tuple(shortened(in_thread(r)) if name == "text" else r[name] for name in columns)
+                for r in shown
+            ),
             empty="",
         )
         if more := len(result["planned"]) - len(shown):

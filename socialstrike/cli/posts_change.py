@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import Account, Campaign, DryRun, opened, writing
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, trn
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -87,7 +87,7 @@ def reschedule(
         zones = {row["id"]: row["due_at"].tzinfo for row in _rows(session, wanted)}
 
     def times(change: Change) -> tuple[object, object]:
-        zone = zones.get(change.job.delivery) or ZoneInfo("UTC")
+        zone = zones.get(change.job.delivery) or UTC
         return change.job.due_at.astimezone(zone), change.due_at.astimezone(zone)
 
     _tell(wanted, times, dry_run=dry_run)
@@ -136,10 +136,29 @@ def shortened(text: str, most: int = 60) -> str:
     return flat if len(flat) <= most else f"{flat[: most - 1]}…"
 
 
-def many(count: int, noun: str) -> str:
-    """A count and its noun."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{count} {noun if count == 1 else plural}"
+def in_thread(row: Mapping[str, Any]) -> str:
+    """The text of a row behind its place in a thread, where it has one."""
+    text = str(row["text"])
+    return f"{row['part']}/{row['parts']} {text}" if row["part"] else text
+
+
+def many(
+    count: int, noun: Literal["account", "approval", "delivery", "post", "text", "time"]
+) -> str:
+    """A count and its noun, as the language counts."""
+    match noun:
+        case "delivery":
+            return trn("{count} delivery", "{count} deliveries", count)
+        case "post":
+            return trn("{count} post", "{count} posts", count)
+        case "text":
+            return trn("{count} text", "{count} texts", count)
+        case "approval":
+            return trn("{count} approval", "{count} approvals", count)
+        case "account":
+            return trn("{count} account", "{count} accounts", count)
+        case "time":
+            return trn("{count} time", "{count} times", count)
 
 
 def _by(later: str | None, earlier: str | None) -> timedelta:
@@ -168,13 +187,15 @@ def _tell(
     dry_run: bool,
 ) -> None:
     shown = ((c.job.delivery, c.job.account, *map(_cell, difference(c))) for c in wanted)
-    output.table(("id", "account", "was", "becomes"), shown, empty=tr("Nothing to change."))
+    output.table(
+        (tr("id"), tr("account"), tr("was"), tr("becomes")), shown, empty=tr("Nothing to change.")
+    )
     if wanted:
         count = many(len(wanted), "delivery")
         output.line(
             tr("{count} would be changed. Nothing was changed.", count=count)
             if dry_run
-            else f"{count} changed."
+            else tr("{count} changed.", count=count)
         )
 
 

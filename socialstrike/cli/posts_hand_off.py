@@ -58,7 +58,7 @@ def hand_off(
         tell_hindrances(cannot)
         if dry_run:
             output.table(
-                ("id", "due", "account"),
+                (tr("id"), tr("due"), tr("account")),
                 ((row["id"], row["due_at"], row["account"]) for row in rows),
                 empty="",
             )

@@ -11,7 +11,7 @@ import typer
 from socialstrike.cli import output
 from socialstrike.cli.context import Account, AsJson, opened
 from socialstrike.cli.posts_change import OfPost, chosen, many
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, translated
 
 if TYPE_CHECKING:
     from datetime import date
@@ -88,6 +88,7 @@ def _of_files(
         campaign=campaign,
         day=day,
         check_past=False,
+        check_lengths=False,
         told=told,
     )
     for warning in (warning for file in read for warning in file.warnings):
@@ -102,37 +103,56 @@ def _print(shown: list[Preview]) -> None:
         label = platforms.get(one.platform).label
         zone = ZoneInfo(one.timezone)
         first = output.when(one.times[0].astimezone(zone))
-        often = f", {many(len(one.times), 'time')} from {first}" if one.times[1:] else f", {first}"
-        output.line(f"{label}: {', '.join(one.accounts)} ({one.kind}{often})")
+        often = (
+            tr(", {many} from {first}", many=many(len(one.times), "time"), first=first)
+            if one.times[1:]
+            else f", {first}"
+        )
+        part = f" {one.place[0]}/{one.place[1]}" if one.place else ""
+        output.line(f"{label}{part}: {', '.join(one.accounts)} ({one.kind}{often})")
         for line in one.kept.splitlines():
             output.line(f"  | {line}")
         if one.beyond:
             output.line(tr("  | --- what follows does not fit ---"))
             for line in one.beyond.splitlines():
                 output.line(f"  | {line}")
-        output.line(f"  {'length':<10}{one.length} of {one.limit} {one.unit}")
+        output.line(
+            f"  {tr('length'):<10}"
+            + tr(
+                "{length} of {limit} {unit}",
+                length=one.length,
+                limit=one.limit,
+                unit=translated(one.unit),
+            )
+        )
         if one.card:
             output.line(
                 tr(
                     "  {value:<10}{card} (beside the text, counts nothing)",
-                    value="link",
+                    value=tr("link"),
                     card=one.card,
                 )
             )
         for entity in one.entities:
-            output.line(f"  {entity.kind:<10}{entity.text} (counts {entity.counts})")
+            output.line(
+                f"  {translated(entity.kind):<10}"
+                + tr("{text} (counts {counts})", text=entity.text, counts=entity.counts)
+            )
         for picture in one.pictures:
-            output.line(f"  {'picture':<10}{picture.name}: {picture.alt or '(no description)'}")
+            kind = tr("video") if picture.video else tr("picture")
+            output.line(f"  {kind:<10}{picture.name}: {picture.alt or tr('(no description)')}")
+        for name, value in one.asked:
+            output.line(f"  {name.replace('_', ' '):<10} {value}")
         if one.price:
             output.line(
                 tr(
                     "  {value:<10}about {price:.3f} USD for each delivery",
-                    value="price",
+                    value=tr("price"),
                     price=one.price,
                 )
             )
         for notice in one.notices:
-            kind = "refused" if notice.refused else "warning"
+            kind = tr("refused") if notice.refused else tr("warning")
             output.line(f"  {kind:<10}{notice.rule}: {notice.message}")
         output.line("")
     wrong = sum(one.refused for one in shown)
@@ -156,6 +176,8 @@ def _as_json(one: Preview) -> dict[str, Any]:
         "deliveries": list(one.deliveries),
         "due_at": [time.astimezone(ZoneInfo(one.timezone)) for time in one.times],
         "text": one.text,
+        "part": one.place[0] if one.place else None,
+        "parts": one.place[1] if one.place else None,
         "length": one.length,
         "limit": one.limit,
         "unit": one.unit,
@@ -167,6 +189,7 @@ def _as_json(one: Preview) -> dict[str, Any]:
             for entity in one.entities
         ],
         "media": [{"name": picture.name, "alt": picture.alt} for picture in one.pictures],
+        "options": dict(one.asked),
         "price_usd": float(one.price),
         "notices": [
             {"rule": notice.rule, "message": notice.message, "refused": notice.refused}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import Account, Campaign, DryRun, opened
-from socialstrike.cli.posts_change import OfPost, SomeIds, exist, many, shortened
+from socialstrike.cli.posts_change import OfPost, SomeIds, exist, in_thread, many, shortened
 from socialstrike.i18n import tr
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -59,7 +58,9 @@ def retract(
             )
             return
         if not yes:
-            confirm(tr("Delete {many} on the platforms, for good?", many=many(len(rows), "post")))
+            output.confirm(
+                tr("Delete {many} on the platforms, for good?", many=many(len(rows), "post"))
+            )
         writer = Writer(house.database)
         try:
             desk = Retractions(
@@ -70,7 +71,7 @@ def retract(
         finally:
             writer.close()
     left = [result for result in results if not result.done]
-    output.line(f"{many(len(results) - len(left), 'post')} retracted.")
+    output.line(tr("{many} retracted.", many=many(len(results) - len(left), "post")))
     for result in left:
         output.line(
             tr(
@@ -82,16 +83,6 @@ def retract(
         )
     if left:
         raise typer.Exit(3)
-
-
-def confirm(question: str) -> None:
-    """Ask on the terminal; raise InvalidInput for a no, and where nobody is there to ask."""
-    from socialstrike.exceptions import InvalidInput
-
-    if not sys.stdin.isatty():
-        raise InvalidInput(tr("nobody is here to confirm; add --yes. Nothing was changed"))
-    if not typer.confirm(question, err=True):
-        raise InvalidInput(tr("nothing was changed"))
 
 
 def _published(
@@ -115,8 +106,8 @@ def _published(
 
 def _show(rows: Sequence[dict[str, Any]], most: int = 20) -> None:
     output.table(
-        ("id", tr("published (UTC)"), "account", "text"),
-        ((r["id"], r["published_at"], r["account"], shortened(r["text"])) for r in rows[:most]),
+        (tr("id"), tr("published (UTC)"), tr("account"), tr("text")),
+        ((r["id"], r["published_at"], r["account"], shortened(in_thread(r))) for r in rows[:most]),
         empty="",
     )
     if len(rows) > most:

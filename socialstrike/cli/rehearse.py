@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, Options
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, translated
 from socialstrike.redaction import printable
 
 if TYPE_CHECKING:
@@ -121,6 +120,8 @@ def sandbox(
 @contextmanager
 def _folder(options: Options) -> Iterator[Path]:
     """The rehearsal's home: the one asked for, or a new one, gone again if it was of no use."""
+    import tempfile
+
     from socialstrike.exceptions import SocialstrikeError
 
     if options.home is not None:
@@ -182,7 +183,7 @@ def _board(rows: list[dict[str, Any]]) -> Table:
     from rich.table import Table
 
     board = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("account", "sent", "next", "state"):
+    for heading in (tr("account"), tr("sent"), tr("next"), tr("state")):
         board.add_column(heading)
     for name in sorted({row["account"] for row in rows}):
         own = [row for row in rows if row["account"] == name]
@@ -203,15 +204,15 @@ def _tell(report: Report, rows: list[dict[str, Any]]) -> None:
     output.line("")
     output.table(
         (
-            "account",
-            "planned",
-            "published",
-            "failed",
-            "missed",
-            "uncertain",
+            tr("account"),
+            tr("planned"),
+            tr("published"),
+            tr("failed"),
+            tr("missed"),
+            tr("uncertain"),
             tr("late p50"),
             "p95",
-            "max",
+            tr("max"),
         ),
         (
             (
@@ -233,7 +234,8 @@ def _tell(report: Report, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if row["state"] != "published":
             text = " ".join(row["text"].split())[:40]
-            output.line(f"{row['account']}: {text}: {row['state']}, {row['error'] or 'not sent'}")
+            why = translated(row["error"] or "") or tr("not sent")
+            output.line(f"{row['account']}: {text}: {row['state']}, {why}")
     planned = sum(a.planned for a in report.accounts)
     published = sum(a.published for a in report.accounts)
     output.line(
@@ -251,7 +253,7 @@ def _tell(report: Report, rows: list[dict[str, Any]]) -> None:
         output.line(tr("The two counts differ: what the sandbox saw is what went out."))
     if report.audit.ok:
         output.line(tr("Audit log: {entries} entries, verified.", entries=report.audit.entries))
-    output.line(f"Timelines: {report.timelines}")
+    output.line(tr("Timelines: {path}", path=report.timelines))
     output.line(tr("The rehearsal's log: socialstrike audit list --home {home}", home=report.home))
 
 

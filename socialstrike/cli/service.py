@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from socialstrike.cli import output, watch
+from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, opened
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, translated, trn
 
 #: How long ``stop`` waits for the schedulers to finish the calls they had begun, in seconds.
 _PATIENCE = 120.0
@@ -74,6 +74,7 @@ def status(
     Exit 3 where something needs a person.
     """
     from socialstrike import accounts, heartbeat, queue
+    from socialstrike.cli import watch
 
     if live:
         watch.shown(context, as_json)
@@ -87,6 +88,7 @@ def status(
         overdue = queue.overdue(session, now)
         needs = _needs(session, now, counts, alive=bool(beats), overdue=overdue)
         expiries = accounts.expiries(session, now)
+        gone = queue.gone(session)
     needs += [str(one) for one in expiries if one.urgent]
     warnings = [str(one) for one in expiries if not one.urgent]
     if as_json:
@@ -95,6 +97,7 @@ def status(
                 "deliveries": counts,
                 "next_due_at": upcoming,
                 "overdue": overdue,
+                "gone": gone,
                 "stopped_at": halt.at if halt else None,
                 "stop_reason": halt.reason if halt else None,
                 "schedulers": [
@@ -118,7 +121,7 @@ def status(
         for need in needs:
             output.line(f"! {need}")
         for warning in warnings:
-            output.line(f"Soon: {warning}")
+            output.line(tr("Soon: {warning}", warning=warning))
     if needs:
         raise typer.Exit(3)
 
@@ -160,7 +163,7 @@ def stop(
         loose = _recall(house)
     if ended:
         output.table(
-            (tr("in flight"), "account", "now"),
+            (tr("in flight"), tr("account"), tr("now")),
             ((row["id"], row["account"], row["state"]) for row in ended),
             empty="",
         )
@@ -255,9 +258,19 @@ def _needs(
                     "{name} is paused ({pause_reason}); to go on: socialstrike accounts resume"
                     " {name}",
                     name=account.name,
-                    pause_reason=account.pause_reason,
+                    pause_reason=translated(account.pause_reason or ""),
                 )
             )
+    if gone := queue.gone(session):
+        needs.append(
+            trn(
+                "one published post has disappeared from its platform: socialstrike posts list"
+                " --gone",
+                "{count} published posts have disappeared from their platforms: socialstrike posts"
+                " list --gone",
+                gone,
+            )
+        )
     late = queue.unverified(session, now)
     if late and not alive:
         needs.append(
@@ -285,6 +298,6 @@ def _needs(
 
 def _tell(counts: dict[str, int]) -> None:
     told = ", ".join(f"{count} {state}" for state, count in counts.items())
-    output.line(f"Deliveries: {told}." if told else tr("Nothing is queued."))
+    output.line(tr("Deliveries: {told}.", told=told) if told else tr("Nothing is queued."))
     if counts.get("failed"):
         output.line(tr("What failed: socialstrike posts list --state failed"))

@@ -15,7 +15,7 @@ import typer
 from socialstrike.cli import output
 from socialstrike.cli.context import opened
 from socialstrike.cli.posts_change import shortened
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, translated, trn
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -37,6 +37,7 @@ class _Seen:
     now: datetime
     standings: list[Standing]
     scheduler: str
+    alive: bool
     stop: str | None
 
 
@@ -69,9 +70,9 @@ def _plain(house: Any) -> None:
     told: dict[str, str] = {}
     while True:
         seen = _look(house)
-        lines = {"": f"{seen.stop or 'Not stopped'}. {seen.scheduler.partition(' (')[0]}"}
+        lines = {"": f"{seen.stop or tr('Not stopped')}. {seen.scheduler.partition(' (')[0]}"}
         for one in seen.standings:
-            upcoming = f", next {output.when(one.next_at)}" if one.next_at else ""
+            upcoming = tr(", next {when}", when=output.when(one.next_at)) if one.next_at else ""
             lines[one.account] = tr(
                 "{account}: {sent} of {planned} sent{upcoming}, {state}",
                 account=one.account,
@@ -110,7 +111,7 @@ def _look(house: Any) -> _Seen:
     if halt is not None:
         why = f": {halt.reason}" if halt.reason else ""
         stop = tr("STOPPED by {by}{why}; go on with: socialstrike start", by=halt.by, why=why)
-    return _Seen(now, standings, scheduler, stop)
+    return _Seen(now, standings, scheduler, bool(beats), stop)
 
 
 def _screen(seen: _Seen, height: int) -> Group:
@@ -131,16 +132,22 @@ def _screen(seen: _Seen, height: int) -> Group:
             "bold",
         )
     ]
-    head.append(_text(seen.scheduler, "" if "alive" in seen.scheduler else "bold yellow"))
+    head.append(_text(seen.scheduler, "" if seen.alive else "bold yellow"))
     if seen.stop:
         head.append(_text(seen.stop, "bold red"))
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
-    widths = {"account": 18, "sent": 7, "next": 8, "late": 7, "state": None}
+    widths = {
+        tr("account"): 18,
+        tr("sent"): 7,
+        tr("next"): 8,
+        tr("late"): 7,
+        tr("state"): None,
+    }
     for name, width in widths.items():
         ratio = None if width else 1
         table.add_column(name, width=width, ratio=ratio, no_wrap=True, overflow="ellipsis")
     # What needs a person comes first, and what does not fit on the screen is counted.
-    rows = sorted(seen.standings, key=lambda one: (_state(one) == "ready", one.account))
+    rows = sorted(seen.standings, key=lambda one: (_is_ready(one), one.account))
     room = max(height - len(head) - 4, 1)
     for one in rows[:room]:
         table.add_row(*map(_text, _cells(seen, one)))
@@ -156,8 +163,8 @@ def _screen(seen: _Seen, height: int) -> Group:
 def _cells(seen: _Seen, one: Standing) -> tuple[str, ...]:
     late = one.late if one.late > _GRACE else one.latest
     state = _state(one)
-    if state == "ready" and one.next_text:
-        state = f"ready: {shortened(one.next_text, 120)}"
+    if _is_ready(one) and one.next_text:
+        state = tr("ready: {text}", text=shortened(one.next_text, 120))
     return (
         one.account,
         f"{one.sent}/{one.planned}",
@@ -169,17 +176,31 @@ def _cells(seen: _Seen, one: Standing) -> tuple[str, ...]:
 
 def _state(one: Standing) -> str:
     """What holds an account back, the worst first."""
+    return _held(one) or tr("ready")
+
+
+def _is_ready(one: Standing) -> bool:
+    return _held(one) is None
+
+
+def _held(one: Standing) -> str | None:
     if one.paused is not None:
-        return f"paused: {one.paused}"
+        return tr("paused: {reason}", reason=translated(one.paused))
     if one.troubled:
         return tr("{troubled} not out", troubled=one.troubled)
+    if one.gone:
+        return trn("one has disappeared", "{count} have disappeared", one.gone)
+    return _delayed(one)
+
+
+def _delayed(one: Standing) -> str | None:
     if one.throttled_until is not None:
         return tr("waits until {throttled_until:%H:%M:%S} UTC", throttled_until=one.throttled_until)
     if one.late > _GRACE:
-        return "late"
+        return tr("late")
     if one.expires_at is not None and one.next_at and one.expires_at < one.next_at + _SOON:
         return tr("credentials end {expires_at:%d %b %H:%M} UTC", expires_at=one.expires_at)
-    return "ready"
+    return None
 
 
 def _when(now: datetime, at: datetime | None) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from socialstrike import platforms
+from socialstrike.i18n import translated, trn
 from socialstrike.plan.snapshot import GONE, Snapshot, Step
 from socialstrike.redaction import printable
 
@@ -66,8 +67,8 @@ def _event(snapshot: Snapshot, uid: str, steps: list[Step], names: bool) -> list
     staying = [step for step in steps if step.state not in GONE]
     told = staying or steps
     changed = max((step.changed_at or snapshot.now for step in steps), default=snapshot.now)
-    count = f"{len(told)} account{'' if len(told) == 1 else 's'}"
-    summary = f"{told[0].kind}, {count}"
+    count = trn("{count} account", "{count} accounts", len(told))
+    summary = f"{translated(told[0].kind)}, {count}"
     return [
         "BEGIN:VEVENT",
         f"UID:{uid}",
@@ -76,7 +77,7 @@ def _event(snapshot: Snapshot, uid: str, steps: list[Step], names: bool) -> list
         f"SEQUENCE:{max(0, int((changed - _EPOCH).total_seconds()))}",
         f"DTSTART:{_time(told[0].due_at)}",
         "DURATION:PT1M",
-        f"SUMMARY:{_escaped(f'{summary}: {_first_words(told[0].text)}' if names else summary)}",
+        f"SUMMARY:{_escaped(f'{summary}: {_first_words(told[0].placed)}' if names else summary)}",
         f"DESCRIPTION:{_escaped(_described(told) if names else _counted(told))}",
         f"STATUS:{'CONFIRMED' if staying else 'CANCELLED'}",
         "TRANSP:TRANSPARENT",

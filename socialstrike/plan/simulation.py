@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from socialstrike import platforms
 from socialstrike.drafts import CampaignSpec
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, trn
 from socialstrike.lifecycle import State
 from socialstrike.plan.snapshot import Snapshot, Step, Voice
 from socialstrike.platforms.base import Budget
@@ -106,6 +106,8 @@ def simulate(snapshot: Snapshot, *, catch_up: float = 0.0) -> Simulation:
         )
     if snapshot.unapproved:
         problems.append(_unapproved(snapshot.unapproved))
+    # A thread goes out only when all its parts are approved.
+    torn = {_thread(step) for step in snapshot.steps if step.delivery in snapshot.unapproved}
     sent_at: dict[int, datetime] = {}
     costs: dict[str, Decimal] = {}
     for name, steps in ahead.items():
@@ -122,7 +124,7 @@ def simulate(snapshot: Snapshot, *, catch_up: float = 0.0) -> Simulation:
         for step, at in _times(snapshot.now, voice, ours, sorted(said[name]), catch_up):
             if at > step.late_after:
                 problems.append(_too_late(step, at))
-            elif step.delivery in snapshot.unapproved:
+            elif step.delivery in snapshot.unapproved or _thread(step) in torn:
                 continue
             elif voice.expires_at is None or at < voice.expires_at:
                 sent_at[step.delivery] = at
@@ -131,6 +133,10 @@ def simulate(snapshot: Snapshot, *, catch_up: float = 0.0) -> Simulation:
     latest = max((sent_at[step.delivery] - step.due_at for step in out), default=timedelta())
     warnings = tuple(_odd(snapshot, ahead, sent_at))
     return Simulation(sent_at, tuple(problems), warnings, costs, latest)
+
+
+def _thread(step: Step) -> int:
+    return step.place.first if step.place else step.delivery
 
 
 def _times(
@@ -168,7 +174,7 @@ def _of_content(voice: Voice, steps: Iterable[Step]) -> Iterator[Trouble]:
     adapter = platforms.get(voice.platform)
     limits = adapter.limits_for(voice.told)
     for step in steps:
-        length = limits.length(adapter.compose(step.text, step.link))
+        length = adapter.count(limits, step.text, step.link, step.options)
         if length > limits.text:
             yield Trouble(
                 "length",
@@ -180,6 +186,17 @@ def _of_content(voice: Voice, steps: Iterable[Step]) -> Iterator[Trouble]:
                     label=adapter.label,
                     name=voice.name,
                     text=limits.text,
+                ),
+                voice.name,
+                step.delivery,
+            )
+        if step.videos and not limits.video_bytes:
+            yield Trouble(
+                "pictures",
+                tr(
+                    "delivery {delivery} has a video, and {name} takes none; send pictures there",
+                    delivery=step.delivery,
+                    name=voice.name,
                 ),
                 voice.name,
                 step.delivery,
@@ -340,9 +357,15 @@ def _same_words(ahead: Mapping[str, list[Step]]) -> Iterator[Trouble]:
     for (platform, names), count in shared.items():
         yield Trouble(
             "same-text",
-            f"{count} {'text is' if count == 1 else 'texts are'} the same on"
-            f" {', '.join(sorted(names))} ({platforms.get(platform).label}), which platforms may"
-            " take for spam; write variants",
+            trn(
+                "{count} text is the same on {names} ({label}), which platforms may take for spam;"
+                " write variants",
+                "{count} texts are the same on {names} ({label}), which platforms may take for"
+                " spam; write variants",
+                count,
+                names=", ".join(sorted(names)),
+                label=platforms.get(platform).label,
+            ),
         )
 
 

@@ -26,7 +26,8 @@ class Step:
     """One delivery in the plan. Times are aware, UTC; ``timezone`` is the zone people typed.
 
     ``post`` is the post's key and ``occurrence`` which of its times this is; ``changed_at`` is
-    when the delivery last changed.
+    when the delivery last changed. ``options`` is what the post asks for (Payload). ``place`` is
+    that in a thread.
     """
 
     delivery: int
@@ -45,6 +46,14 @@ class Step:
     campaign: str | None = None
     changed_at: datetime | None = None
     published_at: datetime | None = None
+    options: Mapping[str, str] | None = None
+    videos: int = 0
+    place: queue.Place | None = None
+
+    @property
+    def placed(self) -> str:
+        """The text, behind its place in a thread where it has one."""
+        return f"{self.place} {self.text}" if self.place else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +112,12 @@ def snapshot(session: Session, now: datetime, campaign: str | None = None) -> Sn
         asked = campaigns.get(session, campaign)
         statement = statement.where(Post.campaign_id == asked.id)
     steps = []
+    where = queue.places(session)
     voices: dict[str, Voice] = {}
     for row in session.execute(statement.execution_options(yield_per=1000)):
         delivery, post, account, name = row
         voices.setdefault(account.name, _voice(account))
-        steps.append(_step(delivery, post, account, name))
+        steps.append(_step(delivery, post, account, name, place=where.get(delivery.id)))
     named = {step.campaign for step in steps} | {campaign}
     specs = {name: spec for name, spec in campaigns.known(session).items() if name in named}
     stopped, lacking = queue.stopped(session) is not None, approvals.waiting(session, campaign)
@@ -124,7 +134,15 @@ def expected(snapshot: Snapshot) -> Expected:
     )
 
 
-def _step(delivery: Delivery, post: Post, account: Account, campaign: str | None) -> Step:
+def _step(
+    delivery: Delivery,
+    post: Post,
+    account: Account,
+    campaign: str | None,
+    *,
+    place: queue.Place | None,
+) -> Step:
+    videos = sum(str(one.get("mime_type")).startswith("video/") for one in post.media)
     return Step(
         delivery=delivery.id,
         account=account.name,
@@ -132,7 +150,7 @@ def _step(delivery: Delivery, post: Post, account: Account, campaign: str | None
         kind=post.kind,
         text=delivery.text,
         link=post.link,
-        pictures=len(post.media),
+        pictures=len(post.media) - videos,
         due_at=delivery.due_at,
         late_after=delivery.late_after,
         timezone=delivery.timezone,
@@ -142,6 +160,9 @@ def _step(delivery: Delivery, post: Post, account: Account, campaign: str | None
         campaign=campaign,
         changed_at=delivery.updated_at,
         published_at=delivery.published_at,
+        options=post.options,
+        videos=videos,
+        place=place,
     )
 
 

@@ -2,6 +2,5 @@
 
 from socialstrike.report.document import write
 from socialstrike.report.files import is_whole, write_csv, write_jsonl
-from socialstrike.report.words import Language, default_language
 
-__all__ = ["Language", "default_language", "is_whole", "write", "write_csv", "write_jsonl"]
+__all__ = ["is_whole", "write", "write_csv", "write_jsonl"]

@@ -21,6 +21,8 @@ def contents(session: Session, seen: Seen) -> Iterator[str]:
             Delivery.text,
             Post.link,
             Post.media,
+            Post.options,
+            Delivery.after_id,
             Account.name,
             Account.platform,
         )
@@ -30,5 +32,13 @@ def contents(session: Session, seen: Seen) -> Iterator[str]:
     )
     for row in session.execute(statement.execution_options(yield_per=500)):
         if seen.content(row.content_hash):
-            said = content(row.platform, row.name, row.text, row.link, row.media)
+            said = content(
+                row.platform,
+                row.name,
+                row.text,
+                row.link,
+                row.media,
+                after=row.after_id,
+                options=row.options,
+            )
             yield attachment("content", content=row.content_hash, salt=row.salt, said=said)

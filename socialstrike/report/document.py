@@ -11,15 +11,16 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from socialstrike import __version__, audit, campaigns, queue
+from socialstrike import __version__, audit, campaigns, i18n, queue
 from socialstrike.audit import checkpoints
 from socialstrike.audit.people import Names
 from socialstrike.db.models import Campaign, Delivery, Post
+from socialstrike.i18n import tr, translated
 from socialstrike.lifecycle import State
+from socialstrike.page import words
 from socialstrike.page.html import CLOSING, Html, head, lines, link, opening, safe, said, tag
 from socialstrike.redaction import redact
 from socialstrike.report import facts
-from socialstrike.report.words import Language, Words
 
 #: Faults are named up to this number; the rest is for ``socialstrike audit verify``.
 _MOST = 20
@@ -30,7 +31,6 @@ def write(
     name: str,
     out: IO[str],
     *,
-    language: Language,
     now: datetime,
     pseudonyms: bool = False,
 ) -> int:
@@ -39,7 +39,7 @@ def write(
     ``now`` is aware; times are shown in the campaign's zone. ``pseudonyms`` withholds the names of
     people. Raises NotFound.
     """
-    report = _Report(session, campaigns.get(session, name), Words(language), now, pseudonyms)
+    report = _Report(session, campaigns.get(session, name), now, pseudonyms)
     for piece in report.pieces():
         out.write(piece)
     return report.published
@@ -49,59 +49,58 @@ class _Report:
     """One report, in the order it is read."""
 
     def __init__(
-        self, session: Session, campaign: Campaign, words: Words, now: datetime, pseudonyms: bool
+        self, session: Session, campaign: Campaign, now: datetime, pseudonyms: bool
     ) -> None:
         self.published = 0
         self._session = session
         self._campaign = campaign
-        self._words = words
         self._zone = ZoneInfo(campaign.timezone)
         self._now = now
         self._pseudonyms = pseudonyms
         self._names = Names(session, pseudonyms=pseudonyms)
         self._told = facts.told(session, campaign, self._names)
+        self._places = queue.places(session)
 
     def pieces(self) -> Iterator[str]:
         """The document, piece by piece."""
-        words, name = self._words, self._campaign.name
-        yield opening(words("What went out: {campaign}", campaign=name), words.language)
+        name = self._campaign.name
+        yield opening(tr("What went out: {campaign}", campaign=name), i18n.language())
         yield self._intro()
         yield "<main>\n"
-        yield self._section("The campaign", self._about())
-        yield self._section("Summary", self._summary())
+        yield self._section(tr("The campaign"), self._about())
+        yield self._section(tr("Summary"), self._summary())
         yield from self._tables()
-        yield self._section("The emergency stop", self._stops())
-        yield self._section("The audit log", self._log())
+        yield self._section(tr("The emergency stop"), self._stops())
+        yield self._section(tr("The audit log"), self._log())
         yield "</main>\n"
         yield CLOSING
 
     def _section(self, title: str, body: Html) -> str:
-        return tag("section", tag("h2", self._words(title)), body) + "\n"
+        return tag("section", tag("h2", title), body) + "\n"
 
     def _intro(self) -> str:
-        words = self._words
         when = words.moment(self._now.astimezone(self._zone))
         told = [
-            words("Made on {when} by socialstrike {version}.", when=when, version=__version__),
-            words("All times are those of {zone}.", zone=self._campaign.timezone),
+            tr("Made on {when} by socialstrike {version}.", when=when, version=__version__),
+            tr("All times are those of {zone}.", zone=self._campaign.timezone),
         ]
         if self._pseudonyms:
             told.append(
-                words("Names of people are replaced: the same words stand for the same person.")
+                tr("Names of people are replaced: the same words stand for the same person.")
             )
         told.append(
-            words(
+            tr(
                 "Characters that cannot be seen or that change the direction of writing are left"
                 " out."
             )
         )
-        title = words("Report of the campaign {campaign}", campaign=self._campaign.name)
+        title = tr("Report of the campaign {campaign}", campaign=self._campaign.name)
         return tag("header", tag("h1", said(title)), *(tag("p", line) for line in told)) + "\n"
 
     def _about(self) -> Html:
-        words, campaign = self._words, self._campaign
+        campaign = self._campaign
         start, end = facts.window(campaign)
-        span = words(
+        span = tr(
             "from {start} to {end} ({hours} h)",
             start=words.minute(start),
             end=words.minute(end),
@@ -109,31 +108,36 @@ class _Report:
         )
         return self._pairs(
             {
-                "Name": said(campaign.name),
-                "Strike day": words.day(start),
-                "Window": span,
-                "Time zone": campaign.timezone,
-                "Hashtag": campaign.hashtag and said(campaign.hashtag),
-                "Mention": campaign.mention and said(campaign.mention),
-                "Link": campaign.link and link(campaign.link),
+                tr("Name"): said(campaign.name),
+                tr("Strike day"): words.day(start),
+                tr("Window"): span,
+                tr("Time zone"): campaign.timezone,
+                tr("Hashtag"): campaign.hashtag and said(campaign.hashtag),
+                tr("Mention"): campaign.mention and said(campaign.mention),
+                tr("Link"): campaign.link and link(campaign.link),
             }
         )
 
     def _summary(self) -> Html:
-        words = self._words
         shares = facts.shares(self._session, self._campaign, self._names)
         if not shares:
-            return tag("p", words("Nothing."))
-        total = facts.Share(words("Total"), "", None)
+            return tag("p", tr("Nothing."))
+        total = facts.Share(tr("Total"), "", None)
         for share in shares:
             total.add(share)
         states = [state for state in State if total.states[state]]
         columns = [
-            words(column) for column in ("Account", "Platform", "Authorised by", "Planned", *states)
-        ] + [words("Median lateness"), words("Longest lateness")]
+            tr("Account"),
+            tr("Platform"),
+            tr("Authorised by"),
+            tr("Planned"),
+            *map(translated, states),
+            tr("Median lateness"),
+            tr("Longest lateness"),
+        ]
         rows = [self._share(share, states) for share in shares]
         return _table(
-            words("Deliveries by account"),
+            tr("Deliveries by account"),
             columns,
             tag("tbody", *rows),
             tag("tfoot", self._share(total, states)),
@@ -152,32 +156,31 @@ class _Report:
         )
 
     def _tables(self) -> Iterator[str]:
-        words = self._words
         for title, caption, columns, out in (
             (
-                "What went out",
-                "What went out, in the order it was published",
-                ("Due", "Published", "Account", "Text", "Proof"),
+                tr("What went out"),
+                tr("What went out, in the order it was published"),
+                (tr("Due"), tr("Published"), tr("Account"), tr("Text"), tr("Proof")),
                 True,
             ),
             (
-                "What did not go out",
-                "What did not go out, in the order it was due",
-                ("Due", "State", "Account", "Text", "Why"),
+                tr("What did not go out"),
+                tr("What did not go out, in the order it was due"),
+                (tr("Due"), tr("State"), tr("Account"), tr("Text"), tr("Why")),
                 False,
             ),
         ):
-            yield f"<section>{tag('h2', words(title))}"
+            yield f"<section>{tag('h2', title)}"
             opened = False
             for row in facts.deliveries(self._session, self._campaign, out=out):
                 if not opened:
-                    shown = head(words(column) for column in columns)
-                    heading = tag("caption", words(caption))
-                    yield f'<div class="wide"><table>{heading}{shown}<tbody>\n'
+                    top = head(columns)
+                    heading = tag("caption", caption)
+                    yield f'<div class="wide"><table>{heading}{top}<tbody>\n'
                     opened = True
                 self.published += out
                 yield self._delivery(row, out=out) + "\n"
-            yield "</tbody></table></div>" if opened else tag("p", words("Nothing."))
+            yield "</tbody></table></div>" if opened else tag("p", tr("Nothing."))
             yield "</section>\n"
 
     def _delivery(self, row: Row[Delivery, Post, str, str], *, out: bool) -> Html:
@@ -185,44 +188,49 @@ class _Report:
         return tag(
             "tr",
             tag("th", self._time(delivery.due_at), scope="row"),
-            tag("td", self._went(delivery) if out else self._words(delivery.state)),
+            tag("td", self._went(delivery) if out else translated(delivery.state)),
             tag("td", lines([said(account), safe(platform)])),
-            tag("td", said(delivery.text), self._beside(post), class_="text"),
+            tag("td", said(self._placed(delivery)), self._beside(post), class_="text"),
             tag("td", self._proof(delivery, out=out), class_="proof"),
         )
 
+    def _placed(self, delivery: Delivery) -> str:
+        place = self._places.get(delivery.id)
+        return f"{place} {delivery.text}" if place else delivery.text
+
     def _went(self, delivery: Delivery) -> Html:
-        words = self._words
         if delivery.published_at is None:
-            return safe(words("time not known"))
+            return safe(tr("time not known"))
         seconds = (delivery.published_at - delivery.due_at).total_seconds()
-        late = words("{lateness} late", lateness=words.duration(seconds))
-        gone = words("retracted since") if delivery.state == State.RETRACTED else ""
+        late = tr("{lateness} late", lateness=words.duration(seconds))
+        gone = tr("retracted since") if delivery.state == State.RETRACTED else ""
+        if delivery.state == State.PUBLISHED and delivery.gone_at is not None:
+            when = words.moment(delivery.gone_at.astimezone(self._zone))
+            gone = tr("disappeared from the platform: found on {when}", when=when)
         return lines([self._time(delivery.published_at), safe(late), safe(gone)])
 
     def _beside(self, post: Post) -> Html:
-        words = self._words
-        alts = (str(picture.get("alt") or words("without a description")) for picture in post.media)
-        pictures = [said(words("picture: {alt}", alt=alt)) for alt in alts]
+        alts = (str(picture.get("alt") or tr("without a description")) for picture in post.media)
+        pictures = [said(tr("picture: {alt}", alt=alt)) for alt in alts]
         return lines([*pictures, link(post.link) if post.link else Html()])
 
     def _proof(self, delivery: Delivery, *, out: bool) -> Html:
         told = self._told.get(delivery.id, facts.Told())
         named = {
-            "remote id": delivery.remote_id,
-            "scheduled by": told.scheduled_by,
-            "approved by": ", ".join(told.approved_by),
-            "resolved by": told.resolved_by,
-            "log entry": told.entry or None,
+            tr("remote id"): delivery.remote_id,
+            tr("scheduled by"): told.scheduled_by,
+            tr("approved by"): ", ".join(told.approved_by),
+            tr("resolved by"): told.resolved_by,
+            tr("log entry"): told.entry or None,
         }
         first = [link(delivery.remote_url)] if out and delivery.remote_url else []
-        why = [said(redact(delivery.error))] if not out and delivery.error else []
+        why = [said(redact(translated(delivery.error)))] if not out and delivery.error else []
         return lines(
             [
                 *first,
                 *why,
                 *(
-                    Html(safe(self._words.named(name)) + said(value))
+                    Html(safe(words.named(name)) + said(value))
                     for name, value in named.items()
                     if value
                 ),
@@ -230,59 +238,58 @@ class _Report:
         )
 
     def _stops(self) -> Html:
-        words = self._words
         stops = facts.stops(self._session, self._campaign, self._names)
         if not stops:
-            return tag("p", words("The emergency stop was not pulled."))
+            return tag("p", tr("The emergency stop was not pulled."))
         rows = (
             tag(
                 "tr",
                 tag("th", self._time(at), scope="row"),
-                tag("td", words("stopped") if pulled else words("started again")),
+                tag("td", tr("stopped") if pulled else tr("started again")),
                 tag("td", said(by)),
                 tag("td", said(reason)),
             )
             for at, pulled, by, reason in stops
         )
         return _table(
-            words("When the emergency stop was pulled and let go"),
-            [words(column) for column in ("When", "What", "By", "Reason")],
+            tr("When the emergency stop was pulled and let go"),
+            [tr("When"), tr("What"), tr("By"), tr("Reason")],
             tag("tbody", *rows),
         )
 
     def _log(self) -> Html:
-        words, session = self._words, self._session
+        session = self._session
         verdict = audit.verify(session)
         faults = list(islice(queue.disagreements(session), _MOST))
         breaks = "; ".join(map(str, verdict.breaks[:_MOST]))
         notes = checkpoints.notes(session)
         state = self._pairs(
             {
-                "Entries": verdict.entries,
-                "Head": tag("code", verdict.head),
-                "Verified": words("no: {breaks}", breaks=breaks)
+                tr("Entries"): verdict.entries,
+                tr("Head"): tag("code", verdict.head),
+                tr("Verified"): tr("no: {breaks}", breaks=breaks)
                 if breaks
-                else words("yes, when this was made"),
-                "Log and tables": words("they disagree: {faults}", faults="; ".join(faults))
+                else tr("yes, when this was made"),
+                tr("Log and tables"): tr("they disagree: {faults}", faults="; ".join(faults))
                 if faults
-                else words("they agree"),
-                "Key": tag("code", checkpoints.verifier_key(session) or words("none")),
+                else tr("they agree"),
+                tr("Key"): tag("code", checkpoints.verifier_key(session) or tr("none")),
             }
         )
         return Html(
             tag(
                 "p",
-                words(
+                tr(
                     "This page is a view for people. The evidence is the audit log, in which every"
                     " entry is tied to the one before it."
                 ),
             )
             + state
-            + tag("h3", words("Newest checkpoint"))
-            + (tag("pre", notes[-1]) if notes else tag("p", words("No checkpoint was made.")))
+            + tag("h3", tr("Newest checkpoint"))
+            + (tag("pre", notes[-1]) if notes else tag("p", tr("No checkpoint was made.")))
             + tag(
                 "p",
-                words(
+                tr(
                     "To verify, ask for the exported log, keep the checkpoint above in a file"
                     " called note.txt, and run this command. The chapter on the audit log in the"
                     " documents says how to do it without socialstrike."
@@ -295,7 +302,7 @@ class _Report:
         return tag(
             "dl",
             *(
-                Html(tag("dt", self._words(name)) + tag("dd", value))
+                Html(tag("dt", name) + tag("dd", value))
                 for name, value in pairs.items()
                 if value not in (None, "")
             ),
@@ -303,10 +310,10 @@ class _Report:
 
     def _time(self, moment: datetime) -> Html:
         local = moment.astimezone(self._zone)
-        return tag("time", self._words.moment(local), datetime=local.isoformat())
+        return tag("time", words.moment(local), datetime=local.isoformat())
 
     def _duration(self, seconds: float | None) -> str:
-        return "–" if seconds is None else self._words.duration(seconds)
+        return "–" if seconds is None else words.duration(seconds)
 
 
 def _table(caption: str, columns: list[str], *parts: Html) -> Html:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import socialstrike.plan
 from socialstrike.drafts import CampaignSpec
-from socialstrike.lifecycle import State
+from socialstrike.i18n import speaking
 from socialstrike.plan import Snapshot, Step, Voice, as_page, simulate
-from socialstrike.plan.page import _FRENCH
 
 NOW = datetime(2027, 1, 23, 18, tzinfo=UTC)
 DAY = datetime(2027, 1, 24, 8, tzinfo=UTC)
@@ -60,7 +56,8 @@ class _Outline(HTMLParser):
 def test_times_are_written_as_people_write_them_in_the_campaigns_zone(
     language: Any, when: str
 ) -> None:
-    page = as_page(_day({}), language=language)
+    with speaking(language):
+        page = as_page(_day({}))
     assert when in page
     assert "Europe/Paris" in page
     assert ("html", {"lang": language}) in _Outline(page).tags
@@ -68,7 +65,7 @@ def test_times_are_written_as_people_write_them_in_the_campaigns_zone(
 
 def test_every_account_has_its_timeline_and_every_table_its_caption_and_scopes() -> None:
     snapshot = _day({}, {"account": "page", "platform": "facebook"})
-    outline = _Outline(as_page(snapshot, simulate(snapshot), language="en"))
+    outline = _Outline(as_page(snapshot, simulate(snapshot)))
     assert outline.count("h1") == 1
     assert outline.count("table") == outline.count("caption") == 4
     assert all("scope" in attributes for tag, attributes in outline.tags if tag == "th")
@@ -77,7 +74,6 @@ def test_every_account_has_its_timeline_and_every_table_its_caption_and_scopes()
 def test_words_of_others_are_no_markup_and_nothing_runs_or_is_loaded() -> None:
     page = as_page(
         _day({"text": "<script>alert(1)</script><img src=x>", "link": "javascript:alert(1)"}),
-        language="en",
     )
     outline = _Outline(page)
     assert not {"script", "img", "link", "a"} & {tag for tag, _ in outline.tags}
@@ -87,26 +83,16 @@ def test_words_of_others_are_no_markup_and_nothing_runs_or_is_loaded() -> None:
 
 def test_the_findings_of_the_simulation_are_told() -> None:
     snapshot = _day({"text": "é" * 281})
-    page = as_page(snapshot, simulate(snapshot), language="en")
+    page = as_page(snapshot, simulate(snapshot))
     assert "has 281 characters" in page
     assert "Nothing would go wrong" not in page
-    assert "simulation" not in as_page(snapshot, language="en")
+    assert "simulation" not in as_page(snapshot)
 
 
 def test_without_names_no_account_and_no_text_is_on_the_page() -> None:
     snapshot = _day({"text": "é" * 281}, {}, paused="collectif-x was refused")
-    page = as_page(snapshot, simulate(snapshot), language="en", names=False)
+    page = as_page(snapshot, simulate(snapshot), names=False)
     assert "collectif-x" not in page
     assert "grève" not in page
     assert "an account is paused" in page
     assert "2 posts on 1 accounts" in page
-
-
-def test_every_text_of_the_page_has_its_french_and_the_same_places() -> None:
-    code = (Path(socialstrike.plan.__file__).parent / "page.py").read_text(encoding="utf-8")
-    used = code.partition("def as_page")[2]
-    data = {*State, "announcement", "occupation"}
-    for english, french in _FRENCH.items():
-        assert f'"{english}"' in used or english in data, f"{english!r} is not on the page"
-        assert re.findall(r"{\w+}", english) == re.findall(r"{\w+}", french)
-    assert data <= _FRENCH.keys()

@@ -15,7 +15,7 @@ from socialstrike import platforms
 from socialstrike.drafts import CampaignSpec, Draft, DraftDelivery, DraftMedia, PostFile
 from socialstrike.exceptions import InvalidFile, InvalidInput, Problem
 from socialstrike.i18n import tr
-from socialstrike.post_file import head, posts, rows, yaml
+from socialstrike.post_file import fed, fields, head, posts, rows, yaml
 from socialstrike.post_file.nodes import (
     Fields,
     Items,
@@ -40,7 +40,7 @@ __all__ = [
     "PostFile",
     "check_campaign",
     "declared_accounts",
-    "draft",
+    "drafts",
     "read",
 ]
 
@@ -71,7 +71,9 @@ def read(
     day: date | None = None,
     late: bool = False,
     check_past: bool = True,
-    told: posts.Told | None = None,
+    check_lengths: bool = True,
+    told: fields.Told | None = None,
+    queued: fed.Queued | None = None,
 ) -> list[PostFile]:
     """Read post files, each in its own folder, against the known ``campaigns`` and ``accounts``.
 
@@ -79,17 +81,20 @@ def read(
     files that have none of their own, and renames that of files that have one. ``day`` moves the
     campaign and every date in the files with it. A past time is an error unless ``late`` accepts
     it within its lateness limit, or ``check_past`` is off. ``told`` are the limits of accounts that
-    have their own, by name.
+    have their own, by name. ``queued`` tells which posts an import before has queued with which
+    links (queue.queued_links); feeds are read over the network. Without ``check_lengths`` a text
+    may be longer than its platform takes.
 
     Raises InvalidFile with the problems of all files at once.
     """
     sources = [_open(path) for path in paths]
     _name_campaigns(sources, campaigns, campaign, day)
     files: list[PostFile] = []
-    room = posts.MAX_DELIVERIES
+    room = fields.MAX_DELIVERIES
+    fetched: fed.Fetched = {}
     for source in sources:
         with suppress(StopReading):
-            setting = posts.Setting(
+            setting = fields.Setting(
                 calendar=_calendar(source, day),
                 campaign=source.campaign,
                 addressees=head.addressees(source.head, accounts, source.report),
@@ -97,6 +102,8 @@ def read(
                 now=now if check_past and not source.astray else None,
                 late=late,
                 told=told or {},
+                feeds=fed.Feeds(source.path.parent, fetched, queued),
+                check_lengths=check_lengths,
             )
             drafts = _drafts(source, setting, room)
             setting.album.tell(source.report)
@@ -108,7 +115,7 @@ def read(
     return files
 
 
-def draft(
+def drafts(
     *,
     text: str,
     at: str,
@@ -118,14 +125,17 @@ def draft(
     kind: str = "announcement",
     media: Sequence[tuple[str | Path, str]] = (),
     link: str | None = None,
+    asked: Mapping[str, str | None] | None = None,
     campaign: CampaignSpec | None = None,
     late: bool = False,
     warnings: list[Problem] | None = None,
-    told: posts.Told | None = None,
-) -> Draft:
-    """One post from a command's arguments, checked as in a file. ``now`` is aware.
+    told: fields.Told | None = None,
+) -> tuple[Draft, ...]:
+    """One post from a command's arguments, checked as in a file; several where its text is a
+    thread. ``now`` is aware.
 
     ``at`` may also be ``now`` or a delay such as ``+10m``; ``media`` are (path, alt text).
+    ``asked`` is what the post asks its platforms for, by the fields of a post file.
     What is odd but allowed is added to ``warnings``; ``told`` as for ``read``.
     Raises InvalidFile, whose problems name the arguments.
     """
@@ -141,7 +151,8 @@ def draft(
     }
     if link is not None:
         values["link"] = Scalar(link)
-    setting = posts.Setting(
+    values |= {name: Scalar(value) for name, value in (asked or {}).items() if value is not None}
+    setting = fields.Setting(
         calendar=Calendar(
             zone_of(campaign.timezone if campaign else DEFAULT_ZONE),
             campaign.day if campaign else None,
@@ -153,12 +164,11 @@ def draft(
         late=late,
         told=told or {},
     )
-    made = None
+    made: tuple[Draft, ...] = ()
     with suppress(StopReading):
         made = posts.draft(Fields(values), setting, report)
         setting.album.tell(report)
     refuse([report])
-    assert made is not None
     if warnings is not None:
         warnings.extend(report.warnings)
     return made
@@ -208,7 +218,7 @@ def _declared(source: _Source, found: dict[str, str | None]) -> None:
         found[name] = found.get(name) or platform
     for post in _each(source):
         for word in words(items(post, "to", quiet) or (), "to", quiet):
-            for name in word.text[: posts.MAX_WRITTEN_NAMES].replace(",", " ").split():
+            for name in word.text[: fields.MAX_WRITTEN_NAMES].replace(",", " ").split():
                 for account in known.groups.get(name, (name,)):
                     if account != head.ALL and account not in platforms.REGISTRY:
                         found.setdefault(account, None)
@@ -315,16 +325,17 @@ def _calendar(source: _Source, day: date | None) -> Calendar:
     return Calendar(zone_of(source.campaign.timezone), source.campaign.day, source.shift)
 
 
-def _drafts(source: _Source, setting: posts.Setting, room: int) -> list[Draft]:
+def _drafts(source: _Source, setting: fields.Setting, room: int) -> list[Draft]:
     made: dict[str, Draft] = {}
     for post in _each(source):
-        found = posts.draft(post, setting, source.report, room)
-        if found is None:
-            continue
-        room -= len(found.deliveries)
-        first = made.setdefault(found.key, found)
-        if first is not found:
-            made[found.key] = _merged(first, found, source.report)
+        for found in posts.draft(post, setting, source.report, room):
+            room -= len(found.deliveries)
+            key = found.key
+            first = made.setdefault(key, found)
+            if first is not found:
+                # Of a thread that stands twice, its first part says so.
+                report = source.report if found.after is None else Report(source.report.where)
+                made[key] = _merged(first, found, report)
     return list(made.values())
 
 

@@ -78,7 +78,7 @@ class Addressees:
 
     def _stranger(self, name: str) -> str:
         known = [*self.platform_of, *self.groups]
-        message = unknown("account or group", name, known).partition("; known")[0]
+        message = unknown(tr("account or group"), name, known, listed=False)
         # Beside a guess, since the account may have existed and been forgotten.
         return tr(
             "{message}; or add it: socialstrike accounts add PLATFORM {name}",
@@ -165,20 +165,25 @@ def link(written: Scalar, name: str, report: Report) -> str | None:
     text = clean_text(written, name, report)
     if text is None:
         return None
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        usable = False
-    # Format characters (Cf) turn an address around or hide in it.
-    odd = any(char.isspace() or unicodedata.category(char) == "Cf" for char in text)
-    if not usable or odd or len(text) > 2000:
+    if not is_web_address(text):
         message = tr(
             "{text} is no web address; write one such as https://onestla.tech/", text=shown(text)
         )
         report.error(written.line, name, message)
         return None
     return text
+
+
+def is_web_address(text: str) -> bool:
+    """Whether ``text`` is an http or https address of reasonable length, all of it in sight."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
+    # Format characters (Cf) turn an address around or hide in it.
+    odd = any(char.isspace() or unicodedata.category(char) == "Cf" for char in text)
+    return usable and not odd and len(text) <= 2000
 
 
 def find_campaign(
@@ -238,7 +243,7 @@ def _groups(
                 report.error(
                     member.line,
                     label,
-                    unknown("account", member.text, platform_of).partition("; known")[0]
+                    unknown(tr("account"), member.text, platform_of, listed=False)
                     + tr(
                         " (add one with: socialstrike accounts add PLATFORM {text})",
                         text=shown(member.text),
@@ -252,7 +257,9 @@ def _platform(name: str, value: Node, report: Report) -> str | None:
     if not isinstance(value, Scalar) or value.text not in platforms.REGISTRY:
         written = value.text if isinstance(value, Scalar) else "this"
         report.error(
-            value.line, f"accounts.{shown(name)}", unknown("platform", written, platforms.REGISTRY)
+            value.line,
+            f"accounts.{shown(name)}",
+            unknown(tr("platform"), written, platforms.REGISTRY),
         )
         return None
     return value.text

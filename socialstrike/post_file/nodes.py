@@ -168,11 +168,11 @@ def check_names(fields: Fields, known: Iterable[str], report: Report, prefix: st
     known = tuple(known)
     for name, value in fields.values.items():
         if name not in known:
-            report.error(value.line, prefix + shown(name), unknown("field", name, known))
+            report.error(value.line, prefix + shown(name), unknown(tr("field"), name, known))
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """The sentence for a name that is not known, with the nearest known one."""
+def unknown(what: str, name: str, known: Iterable[str], *, listed: bool = True) -> str:
+    """The sentence for a name that is not known, with the nearest known one, or them all."""
     known = sorted(set(known))
     near = difflib.get_close_matches(name[:60], known, n=1)
     if near:
@@ -180,7 +180,11 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
             "unknown {what} {name}; did you mean {near}?", what=what, name=shown(name), near=near[0]
         )
     choices = ", ".join(known[:20])
-    return f"unknown {what} {shown(name)}" + (f"; known: {choices}" if known else "")
+    if not (known and listed):
+        return tr("unknown {what} {name}", what=what, name=shown(name))
+    return tr(
+        "unknown {what} {name}; known: {choices}", what=what, name=shown(name), choices=choices
+    )
 
 
 def shown(text: str) -> str:

@@ -12,7 +12,7 @@ from socialstrike import files
 from socialstrike.content import forbidden_character
 from socialstrike.drafts import DraftMedia
 from socialstrike.i18n import tr
-from socialstrike.pictures import MAX_BYTES, UnusablePicture, clean
+from socialstrike.pictures import MAX_BYTES, MAX_FILM_BYTES, UnusablePicture, clean, is_film
 from socialstrike.post_file.nodes import (
     Fields,
     Node,
@@ -26,6 +26,8 @@ from socialstrike.post_file.nodes import (
 
 # More than any platform takes; each is an error of its own where the file is not there.
 MAX_MEDIA = 100
+#: What a file too large to be read is taken for by its name alone.
+_VIDEOS = frozenset({".mp4", ".m4v", ".mov"})
 
 
 class _UnusableError(Exception):
@@ -42,6 +44,8 @@ class _Found:
     size: int
     original: str | None
     place: bool
+    seconds: float | None
+    measures: tuple[int, int] | None
 
 
 @dataclass
@@ -53,18 +57,22 @@ class Album:
     _read: dict[Path, _Found | str] = field(default_factory=dict)
     _places: dict[Path, int | None] = field(default_factory=dict)
 
-    def pictures(self, nodes: Sequence[Node], report: Report) -> tuple[DraftMedia, ...]:
-        """The pictures named by ``nodes``, those that can be used; the others are reported."""
+    def pictures(
+        self, nodes: Sequence[Node], report: Report, label: str = "media"
+    ) -> tuple[DraftMedia, ...]:
+        """The pictures named by ``nodes``, those that can be used; the others are reported under
+        ``label``.
+        """
         if len(nodes) > MAX_MEDIA:
             report.error(
                 nodes[0].line,
-                "media",
+                label,
                 tr("names more than {max_media} pictures; drop some", max_media=MAX_MEDIA),
             )
             return ()
         found = []
         for number, node in enumerate(nodes, 1):
-            name = f"media[{number}]"
+            name = f"{label}[{number}]"
             file, alt = _file_and_alt(node, name, report)
             if file is None:
                 continue
@@ -88,6 +96,8 @@ class Album:
                     sha256=picture.sha256,
                     size=picture.size,
                     original=picture.original,
+                    seconds=picture.seconds,
+                    measures=picture.measures,
                 )
             )
         return tuple(found)
@@ -176,6 +186,34 @@ def _locate(written: str, home: Path | None) -> Path:
     return path
 
 
+def _content(path: Path, home: Path | None) -> bytes:
+    """The whole file: a video may be larger than a picture. Raises as files.read does."""
+    try:
+        return files.read(path, MAX_BYTES, inside=home)
+    except files.TooBigError as error:
+        if error.size > MAX_FILM_BYTES:
+            raise
+        content = files.read(path, MAX_FILM_BYTES, inside=home)
+        if not is_film(content):
+            raise
+        return content
+
+
+def _too_big(name: str, path: Path, bytes_: int) -> str:
+    size = f"{bytes_ / 1e6:.1f} MB"
+    if path.suffix.lower() in _VIDEOS and bytes_ > MAX_FILM_BYTES:
+        return tr(
+            "{name} has {size}, and a video may have {most} MB, because it is kept in the"
+            " database; make it smaller",
+            name=name,
+            size=size,
+            most=MAX_FILM_BYTES // 1_000_000,
+        )
+    return tr(
+        "{name} has {size}, more than any platform takes; make it smaller", name=name, size=size
+    )
+
+
 def _opened(path: Path, home: Path | None) -> _Found | str:
     name = shown(path.name)
     missing = tr(
@@ -186,15 +224,12 @@ def _opened(path: Path, home: Path | None) -> _Found | str:
     try:
         if not path.is_file():
             return missing
-        content = files.read(path, MAX_BYTES, inside=home)
+        content = _content(path, home)
         made = clean(content)
     except files.NotOrdinaryError:
         return missing
     except files.TooBigError as error:
-        size = f"{error.size / 1e6:.1f} MB"
-        return tr(
-            "{name} has {size}, more than any platform takes; make it smaller", name=name, size=size
-        )
+        return _too_big(name, path, error.size)
     except UnusablePicture as error:
         return f"{name} {error}"
     except (OSError, ValueError) as error:
@@ -212,4 +247,6 @@ def _opened(path: Path, home: Path | None) -> _Found | str:
         size=len(made.content),
         original=None if original == made.sha256 else original,
         place=made.place,
+        seconds=made.seconds,
+        measures=made.measures,
     )

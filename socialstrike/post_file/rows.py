@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from socialstrike.exceptions import InvalidFile, Problem
 from socialstrike.i18n import tr
+from socialstrike.post_file import options
 from socialstrike.post_file.nodes import (
     Fields,
     Items,
@@ -31,7 +32,7 @@ MAX_LINE = 2_000_000
 MAX_VALUES = 50_000
 MAX_CELLS = 20_000  # as many as a spreadsheet has columns, and some
 _TOO_MANY = f"it holds more than {MAX_VALUES:,} values"
-COLUMNS = ("at", "kind", "to", "text", "media", "alt", "link")
+COLUMNS = ("at", "kind", "to", "text", "media", "alt", "link", *options.FIELDS)
 REQUIRED = ("at", "kind", "to", "text")
 
 
@@ -148,7 +149,7 @@ def _too_many(rows: Iterator[list[str]]) -> bool:
 def _columns(path: Path, header: list[str]) -> list[str]:
     columns = [name.strip().lower() for name in _trimmed(header)[: 2 * len(COLUMNS)]]
     problems = [
-        Problem(str(path), 1, shown(name) or None, unknown("column", name, COLUMNS))
+        Problem(str(path), 1, shown(name) or None, unknown(tr("column"), name, COLUMNS))
         for name in columns
         if name not in COLUMNS
     ]

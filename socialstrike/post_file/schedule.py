@@ -14,6 +14,7 @@ from socialstrike.post_file.times import Calendar, WrongTime, duration
 MAX_OCCURRENCES = 2_000
 ANNOUNCEMENT = "announcement"
 OCCUPATION = "occupation"
+_NO_STEP = timedelta(0)
 _SINGLE_OCCUPATION_LATENESS = timedelta(minutes=30)
 # People type minutes; the minute that has begun still counts as now.
 _GRACE = timedelta(minutes=1)
@@ -21,11 +22,16 @@ _GRACE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The moments a post goes out, in order, aware, in UTC; ``line`` is where they are written."""
+    """The moments a post goes out, in order, aware, in UTC; ``line`` is where they are written.
+
+    Repeated ones come every ``step`` and all lie before ``end``.
+    """
 
     moments: tuple[datetime, ...]
     repeated: bool
     line: int | None
+    step: timedelta
+    end: datetime
 
 
 def schedule(
@@ -45,15 +51,14 @@ def schedule(
             )
             return None
         moment = _moment(at, "at", calendar, report)
-        return None if moment is None else Schedule((moment,), False, at.line)
+        return None if moment is None else Schedule((moment,), False, at.line, _NO_STEP, moment)
     if kind != OCCUPATION:
         report.error(every.line, "every", tr("is for an occupation; an announcement has one at"))
         return None
     if at is not None:
         report.error(at.line, "at", tr("does not go with every; write from, or drop every"))
         return None
-    moments = _repeated(post, every, calendar, campaign, report)
-    return None if moments is None else Schedule(moments, True, every.line)
+    return _repeated(post, every, calendar, campaign, report)
 
 
 def late_after(
@@ -74,6 +79,11 @@ def late_after(
     return (*plan.moments[1:], plan.moments[-1] + _SINGLE_OCCUPATION_LATENESS)
 
 
+def is_past(moment: datetime, limit: datetime, now: datetime, *, late: bool) -> bool:
+    """Whether it is too late for ``moment``; with ``late`` it is only after its ``limit``."""
+    return moment < now - _GRACE and not (late and limit >= now)
+
+
 def check_past(
     plan: Schedule, limits: tuple[datetime, ...], now: datetime, *, late: bool, report: Report
 ) -> None:
@@ -82,7 +92,7 @@ def check_past(
     past = [
         (moment, limit)
         for moment, limit in zip(plan.moments, limits, strict=True)
-        if moment < now - _GRACE and not (late and limit >= now)
+        if is_past(moment, limit, now, late=late)
     ]
     if not past:
         return
@@ -132,7 +142,7 @@ def _repeated(
     calendar: Calendar,
     campaign: CampaignSpec | None,
     report: Report,
-) -> tuple[datetime, ...] | None:
+) -> Schedule | None:
     try:
         step = duration(every.text)
     except InvalidInput as error:
@@ -168,4 +178,5 @@ def _repeated(
             ),
         )
         return None
-    return tuple((start + step * i).astimezone(UTC) for i in range(count))
+    moments = tuple((start + step * i).astimezone(UTC) for i in range(count))
+    return Schedule(moments, True, every.line, step, end.astimezone(UTC))

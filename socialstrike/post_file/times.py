@@ -132,9 +132,13 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        message = unknown("time zone", name, available_timezones()).partition("; known")[0]
-        hint = "" if "did you mean" in message else tr("; write a name such as Europe/Paris")
-        raise WrongTime(message + hint) from None
+        known = available_timezones()
+        raise WrongTime(
+            tr(
+                "{unknown} (a time zone has a name such as Europe/Paris)",
+                unknown=unknown(tr("time zone"), name, known, listed=False),
+            )
+        ) from None
 
 
 def _not_a_time(text: str) -> str:
@@ -142,7 +146,7 @@ def _not_a_time(text: str) -> str:
         return tr("{text} lacks the time of day; write {text} 09:00", text=shown(text))
     if re.fullmatch(r"\d{1,2}:\d{2}", text, re.ASCII):
         return tr("{text} lacks the day; write D {text} for the strike day, or a date", text=text)
-    return tr("{text} is no time; {examples}", text=shown(text) or "it", examples=_EXAMPLES)
+    return tr("{text} is no time; {examples}", text=shown(text) or tr("it"), examples=_EXAMPLES)
 
 
 def _date(written: str) -> date:

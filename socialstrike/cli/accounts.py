@@ -147,7 +147,7 @@ def check(context: typer.Context, names: Names = None, as_json: AsJson = False) 
                     r["name"],
                     r["platform"],
                     tr("yes") if r["ok"] else tr("no"),
-                    r["error"] or r["identity"],
+                    translated(r["error"] or "") or r["identity"],
                     r["expires_at"],
                     tr("{left} of {all}", left=r["budget"]["left"], all=r["budget"]["of"])
                     if r["budget"]

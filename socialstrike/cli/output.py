@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -73,6 +73,20 @@ def console() -> Console:
 
     wide = None if sys.stdout.isatty() else 200
     return Console(file=sys.stdout, width=wide, markup=False, highlight=False)
+
+
+@contextmanager
+def progress(text: str, total: int) -> Iterator[Callable[[int], object]]:
+    """A bar on a terminal, moved on by what is given; nothing is written elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(printable(text), total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import typer
 from socialstrike.cli import output
 from socialstrike.cli.context import Account, Campaign, DryRun, opened, writing
 from socialstrike.cli.posts_change import OfPost, SomeIds, chosen, many
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, translated
 
 if TYPE_CHECKING:
     from socialstrike.handoff import Recalled
@@ -159,7 +159,9 @@ def perform(house: Any, wished: Sequence[int], say: Say = output.line) -> list[i
     left = [row for row in rows if row["state"] not in {"handed_off", "published"}]
     say(tr("{many} handed off.", many=many(len(rows) - len(left), "delivery")))
     for row in left[:_MOST]:
-        why = row["error"] or tr("the platform does not take it yet, or no more of that day")
+        why = translated(row["error"] or "") or tr(
+            "the platform does not take it yet, or no more of that day"
+        )
         say(
             tr(
                 "! delivery {row} of {row2} is {row3}: {why}",

@@ -116,8 +116,9 @@ def _print(shown: list[Preview]) -> None:
             output.line(tr("  | --- what follows does not fit ---"))
             for line in one.beyond.splitlines():
                 output.line(f"  | {line}")
+        name = tr("length")
         output.line(
-            f"  {tr('length'):<10}"
+            f"  {name:<10}"
             + tr(
                 "{length} of {limit} {unit}",
                 length=one.length,
@@ -140,9 +141,10 @@ def _print(shown: list[Preview]) -> None:
             )
         for picture in one.pictures:
             kind = tr("video") if picture.video else tr("picture")
-            output.line(f"  {kind:<10}{picture.name}: {picture.alt or tr('(no description)')}")
+            alt = picture.alt or tr("(no description)")
+            output.line(f"  {kind:<10}{picture.name}: {alt}")
         for name, value in one.asked:
-            output.line(f"  {name.replace('_', ' '):<10} {value}")
+            output.line(f"  {translated(name.replace('_', ' ')):<10} {value}")
         if one.price:
             output.line(
                 tr(

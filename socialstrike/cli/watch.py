@@ -70,7 +70,8 @@ def _plain(house: Any) -> None:
     told: dict[str, str] = {}
     while True:
         seen = _look(house)
-        lines = {"": f"{seen.stop or tr('Not stopped')}. {seen.scheduler.partition(' (')[0]}"}
+        stop = seen.stop or tr("Not stopped")
+        lines = {"": f"{stop}. {seen.scheduler.partition(' (')[0]}"}
         for one in seen.standings:
             upcoming = tr(", next {when}", when=output.when(one.next_at)) if one.next_at else ""
             lines[one.account] = tr(

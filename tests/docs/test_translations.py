@@ -69,6 +69,22 @@ def test_no_sentence_is_raised_or_printed_past_the_catalogue(path: Path) -> None
     assert missed == []
 
 
+@pytest.mark.parametrize("path", _sources(), ids=lambda path: str(path.relative_to(_PACKAGE)))
+def test_no_text_hides_inside_a_formatted_string(path: Path) -> None:
+    # There the catalogue's reader finds it with some versions of Python and not with others.
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    hidden = [
+        f"{path.name}:{call.lineno}"
+        for formatted in ast.walk(tree)
+        if isinstance(formatted, ast.JoinedStr)
+        for call in ast.walk(formatted)
+        if isinstance(call, ast.Call)
+        and _name(call) in _THROUGH
+        and isinstance(call.args[0], ast.Constant)
+    ]
+    assert hidden == []
+
+
 def _error_names() -> set[str]:
     from socialstrike import exceptions
     from socialstrike.platforms import base

@@ -20,7 +20,7 @@ from socialstrike.clock import Clock
 from socialstrike.config import Settings
 from socialstrike.db.models import Campaign, Delivery, Picture, Post
 from socialstrike.db.session import Database
-from socialstrike.doctor import Finding, ask_platforms, disk, open_key, scheduler
+from socialstrike.doctor import Finding, ask_platforms, disk, open_key, scheduler, told_to
 from socialstrike.exceptions import SocialstrikeError
 from socialstrike.i18n import tr
 from socialstrike.lifecycle import State
@@ -74,6 +74,8 @@ class Lookout:
             self._looked_at = self._clock.boottime()
             now = self._clock.now()
             try:
+                if self._stopped():
+                    return  # a look asks the platforms; what is missed is made up after the start
                 for name, hours in self._due(now):
                     self._examine(name, hours)
             except SocialstrikeError as error:
@@ -86,6 +88,10 @@ class Lookout:
         """Finish what has begun; a look that comes later does nothing."""
         with self._one_at_a_time:
             self._closed = True
+
+    def _stopped(self) -> bool:
+        with self._database.read() as session:
+            return queue.stopped(session) is not None
 
     def _due(self, now: datetime) -> list[tuple[str, int]]:
         first = (
@@ -154,6 +160,7 @@ def examine(
         asked = [one for one in accounts.every(session) if one.name in names]
     yield alive
     yield disk(settings.home)
+    yield told_to(settings)
     if vault is None:
         vault, key = open_key(database, settings)
         yield key
@@ -172,21 +179,21 @@ def _told(session: Session, campaign: str, since: datetime) -> bool:
 def _itself(campaign: Campaign, ahead: Sequence[Step]) -> Finding:
     if campaign.closed_at is not None:
         return Finding(
-            "campaign",
+            tr("campaign"),
             "warn",
             tr("{name} is closed", name=campaign.name),
             tr("socialstrike campaigns reopen {name}", name=campaign.name),
         )
     if not ahead:
         return Finding(
-            "campaign",
+            tr("campaign"),
             "warn",
             tr("nothing of {name} is still to go out", name=campaign.name),
             tr("queue its posts with: socialstrike posts import FILE"),
         )
     over = len({step.account for step in ahead})
     return Finding(
-        "campaign",
+        tr("campaign"),
         "ok",
         tr(
             "{count} deliveries over {over} accounts, from {utc} to {utc2}",
@@ -208,7 +215,7 @@ def _contents(session: Session, campaign: Campaign) -> Iterator[Finding]:
     altered = [delivery for delivery in queue.altered(session) if delivery in ours]
     if altered:
         yield Finding(
-            "texts",
+            tr("texts"),
             "bad",
             tr(
                 "not what was queued any more: deliveries {map}",
@@ -217,7 +224,7 @@ def _contents(session: Session, campaign: Campaign) -> Iterator[Finding]:
             tr("look closer: socialstrike database check"),
         )
     else:
-        yield Finding("texts", "ok", tr("all are what was queued"))
+        yield Finding(tr("texts"), "ok", tr("all are what was queued"))
     posts = {row.post_id for row in rows}
     names: dict[str, str] = {}
     for post in session.scalars(select(Post).where(Post.campaign_id == campaign.id)):
@@ -226,7 +233,7 @@ def _contents(session: Session, campaign: Campaign) -> Iterator[Finding]:
     damaged = [name for digest, name in names.items() if not _is_kept(session, digest)]
     if damaged:
         yield Finding(
-            "pictures",
+            tr("pictures"),
             "bad",
             tr(
                 "missing from the database or changed there: {damaged}",
@@ -235,7 +242,9 @@ def _contents(session: Session, campaign: Campaign) -> Iterator[Finding]:
             tr("cancel their posts and import them again"),
         )
     else:
-        yield Finding("pictures", "ok", tr("{count}, all there and unchanged", count=len(names)))
+        yield Finding(
+            tr("pictures"), "ok", tr("{count}, all there and unchanged", count=len(names))
+        )
 
 
 def _is_kept(session: Session, digest: str) -> bool:
@@ -250,7 +259,7 @@ def _credentials(found: Snapshot, ahead: Sequence[Step]) -> Iterator[Finding]:
         voice = found.voices[name]
         if voice.expires_at is not None and voice.expires_at <= needed:
             yield Finding(
-                f"account {name}",
+                tr("account {name}", name=name),
                 "bad",
                 tr(
                     "its credentials end at {utc}, before its last delivery at {utc2}",
@@ -273,13 +282,15 @@ def _played(played: Simulation) -> Iterator[Finding]:
         what, _, remedy = trouble.message.rpartition(": ")
         if not remedy.startswith("socialstrike "):
             what, remedy = trouble.message, tr("see all of it: socialstrike plan --simulate")
-        yield Finding("plan", "bad" if verdict == "bad" else "warn", what, remedy)
+        yield Finding(tr("plan"), "bad" if verdict == "bad" else "warn", what, remedy)
     if len(told) > _MOST:
         message = tr("{count} more things would go wrong or are odd", count=len(told) - _MOST)
-        yield Finding("plan", "warn", message, tr("socialstrike plan --simulate"))
+        yield Finding(tr("plan"), "warn", message, tr("socialstrike plan --simulate"))
     if not told:
         late = played.latest.total_seconds()
-        yield Finding("plan", "ok", tr("all would go out, {late:.0f} s late at most", late=late))
+        yield Finding(
+            tr("plan"), "ok", tr("all would go out, {late:.0f} s late at most", late=late)
+        )
 
 
 def _utc(moment: datetime) -> str:

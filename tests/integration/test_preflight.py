@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from socialstrike import campaigns
+from socialstrike import campaigns, queue
 from socialstrike.clock import ManualClock, SystemClock
 from socialstrike.config import Settings
 from socialstrike.db.models import Account, Post
@@ -77,3 +77,18 @@ def test_a_scheduler_that_begins_later_and_one_that_ended_do_not_look(
     lookout.close()
     lookout.look()
     assert _entries(strike) == []
+
+
+def test_during_the_emergency_stop_no_platform_is_asked_and_the_start_makes_up_for_it(
+    lookout: Lookout, strike
+) -> None:
+    with strike.database.write() as session:
+        queue.stop(session, reason=None, now=strike.now, actor="test")
+    strike.clock.advance(1.5 * 3600)
+    lookout.look()
+    assert _entries(strike) == []
+    with strike.database.write() as session:
+        queue.start(session, now=strike.now, actor="test")
+    strike.clock.advance(3600)
+    lookout.look()
+    assert [entry["hours_before"] for entry in _entries(strike)] == [24]

@@ -10,13 +10,13 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from socialstrike.exceptions import InvalidInput
-from socialstrike.i18n import tr
+from socialstrike.i18n import stored, tr, translated
 
 PATH = "/callback"
 
 #: Longer addresses are no answers.
 _LONGEST = 8_000
-_DONE = "That is all: you can close this window and go back to the terminal."
+_DONE = stored("That is all: you can close this window and go back to the terminal.")
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": "default-src 'none'",
@@ -95,7 +95,7 @@ class Listener:
 
             def do_GET(self) -> None:
                 good = listener._take(self.path, self.headers.get("Host", ""))
-                words = _DONE if good else tr("This is not the answer that was waited for.")
+                words = translated(_DONE) if good else tr("This is not the answer that was waited for.")
                 body = f"<!DOCTYPE html><title>socialstrike</title><p>{words}</p>".encode()
                 self.send_response(200 if good else 400)
                 for name, value in {**_HEADERS, "Content-Length": str(len(body))}.items():

@@ -266,9 +266,9 @@ def _ask(adapter: Any) -> dict[str, str]:
     answers = {}
     for field in (one for one in adapter.credential_fields if one.asked):
         label = (
-            field.label
+            translated(field.label)
             if field.required
-            else tr("{label} (empty if you have none)", label=field.label)
+            else tr("{label} (empty if you have none)", label=translated(field.label))
         )
         answers[field.name] = typer.prompt(
             label, hide_input=field.secret, default="", show_default=False, err=True

@@ -13,7 +13,7 @@ import typer
 
 from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, opened
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, translated
 
 #: A fixed one, because a platform may want to know the address beforehand.
 _PORT = 8976
@@ -119,9 +119,9 @@ def _app(adapter: Any, source: str | None) -> dict[str, str]:
         )
     return {
         field.name: typer.prompt(
-            field.label
+            translated(field.label)
             if field.required
-            else tr("{label} (empty if you have none)", label=field.label),
+            else tr("{label} (empty if you have none)", label=translated(field.label)),
             hide_input=field.secret,
             default="",
             show_default=False,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from socialstrike.exceptions import InvalidInput
@@ -88,6 +89,8 @@ def paragraphs(text: str) -> list[str]:
 
 def refusal(error: Any) -> str:
     """What Typer would print about wrong usage, in the language spoken."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # it is the help, and no message
+        return str(error.format_message())
     lines = []
     if error.ctx is not None:
         lines.append(error.ctx.get_usage())
@@ -101,7 +104,7 @@ def _value(arguments: Sequence[str], name: str) -> str | None:
     found = None
     words = list(arguments)
     words = words[: words.index("--")] if "--" in words else words
-    for word, following in zip(words, [*words[1:], None], strict=True):
+    for word, following in zip_longest(words, words[1:]):
         if word == name:
             found = following
         elif word.startswith(f"{name}="):

@@ -5,8 +5,9 @@
 
 from socialstrike.plan.calendar import as_calendar
 from socialstrike.plan.page import as_page
-from socialstrike.plan.simulation import Simulation, Trouble, simulate
+from socialstrike.plan.simulation import Simulation, simulate
 from socialstrike.plan.snapshot import Expected, Snapshot, Step, Voice, expected, snapshot
+from socialstrike.plan.trouble import Trouble
 
 __all__ = [
     "Expected",

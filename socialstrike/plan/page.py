@@ -9,8 +9,9 @@ from socialstrike import __version__, i18n, platforms
 from socialstrike.i18n import tr, translated, trn
 from socialstrike.page import words
 from socialstrike.page.html import CLOSING, Html, head, link, opening, said, tag
-from socialstrike.plan.simulation import Simulation, Trouble
+from socialstrike.plan.simulation import Simulation
 from socialstrike.plan.snapshot import Snapshot, Step, expected
+from socialstrike.plan.trouble import Trouble
 
 
 def as_page(

@@ -2,71 +2,30 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from socialstrike import platforms
-from socialstrike.drafts import CampaignSpec
-from socialstrike.i18n import tr, trn
+from socialstrike.i18n import tr
 from socialstrike.lifecycle import State
+from socialstrike.plan.odd import most_within, odd
 from socialstrike.plan.snapshot import Snapshot, Step, Voice
+from socialstrike.plan.trouble import Trouble
 from socialstrike.platforms.base import Budget
 
 #: How long a platform takes for one post in a simulation: one delivery at a time per account.
 _CALL = timedelta(seconds=2)
 #: A post this late went out after a jam, and the publisher paces what follows it.
 _CATCHING_UP = timedelta(minutes=1)
-#: Time for about five tries; with less, one hiccup of a platform makes a delivery missed.
-_ROOM_TO_RETRY = timedelta(minutes=1)
 #: Still to go out, or on the way.
 _AHEAD = frozenset(
     {State.SCHEDULED, State.PUBLISHING, State.HANDED_OFF, State.UNCERTAIN, State.PARKED}
 )
 #: These do not go out from here: the platform has them, or a person must decide.
 _NOT_OURS = frozenset({State.HANDED_OFF, State.PARKED})
-#: Posts of one account in an hour beyond which a platform may take it for a machine: X's pages
-#: name 300 in three hours.
-_PACE = {"x": 100}
-#: These refuse a text that the account has said already.
-_NO_REPEATS = frozenset({"x", "facebook"})
-
-#: The rules of the simulation, each in words that name nobody.
-RULES: Mapping[str, str] = {
-    "stopped": "the emergency stop is pulled",
-    "length": "a text is longer than its account takes",
-    "pictures": "a post has more pictures than its account takes",
-    "paused": "an account is paused",
-    "expiry": "an account's credentials end before its posts",
-    "parked": "nobody knows whether a post is there, and a person must look",
-    "lateness": "a post would be missed, past its lateness limit",
-    "budget": "a platform takes fewer posts of one application",
-    "nothing": "nothing waits to go out",
-    "same-text": "accounts of one platform would say the same",
-    "repeated-text": "an account would say the same twice",
-    "no-second-try": "a post has no time for a second try",
-    "pace": "an account would post very often within an hour",
-    "window": "occupations are due outside their campaign's window",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What would go wrong, or is odd: ``rule`` is a stable word, ``delivery`` the first one hit."""
-
-    rule: str
-    message: str
-    account: str | None = None
-    delivery: int | None = None
-
-    @property
-    def nameless(self) -> str:
-        """What is wrong in words that name no account."""
-        return RULES[self.rule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +90,7 @@ def simulate(snapshot: Snapshot, *, catch_up: float = 0.0) -> Simulation:
     problems += _of_apps(snapshot, sent_at)
     out = [step for step in snapshot.steps if step.delivery in sent_at]
     latest = max((sent_at[step.delivery] - step.due_at for step in out), default=timedelta())
-    warnings = tuple(_odd(snapshot, ahead, sent_at))
+    warnings = tuple(odd(snapshot, ahead, sent_at))
     return Simulation(sent_at, tuple(problems), warnings, costs, latest)
 
 
@@ -308,7 +267,7 @@ def _of_apps(snapshot: Snapshot, sent_at: Mapping[int, datetime]) -> Iterator[Tr
         adapter = platforms.get(platform)
         times.sort()
         for budget in adapter.budgets:
-            most = _most_within(times, budget.window) if budget.per == "app" else 0
+            most = most_within(times, budget.window) if budget.per == "app" else 0
             if most > budget.posts:
                 yield Trouble(
                     "budget",
@@ -321,145 +280,3 @@ def _of_apps(snapshot: Snapshot, sent_at: Mapping[int, datetime]) -> Iterator[Tr
                         posts=budget.posts,
                     ),
                 )
-
-
-def _most_within(times: list[datetime], window: timedelta) -> int:
-    return max(
-        (index + 1 - bisect_right(times, at - window) for index, at in enumerate(times)), default=0
-    )
-
-
-def _odd(
-    snapshot: Snapshot, ahead: Mapping[str, list[Step]], sent_at: Mapping[int, datetime]
-) -> Iterator[Trouble]:
-    """What is allowed and yet likely to be regretted."""
-    if not ahead:
-        yield Trouble(
-            "nothing", tr("nothing waits to go out; see: socialstrike posts import --help")
-        )
-    yield from _same_words(ahead)
-    for name, steps in ahead.items():
-        yield from _repeats(name, steps)
-        yield from _no_second_try(name, steps, sent_at)
-        yield from _pace(name, steps, sent_at)
-    yield from _outside(snapshot, [step for steps in ahead.values() for step in steps])
-
-
-def _same_words(ahead: Mapping[str, list[Step]]) -> Iterator[Trouble]:
-    """Platforms take the same text on several accounts for spam."""
-    said: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for name, steps in ahead.items():
-        for step in steps:
-            said[step.platform, step.text].add(name)
-    shared: dict[tuple[str, frozenset[str]], int] = Counter(
-        (platform, frozenset(names)) for (platform, _), names in said.items() if len(names) > 1
-    )
-    for (platform, names), count in shared.items():
-        yield Trouble(
-            "same-text",
-            trn(
-                "{count} text is the same on {names} ({label}), which platforms may take for spam;"
-                " write variants",
-                "{count} texts are the same on {names} ({label}), which platforms may take for"
-                " spam; write variants",
-                count,
-                names=", ".join(sorted(names)),
-                label=platforms.get(platform).label,
-            ),
-        )
-
-
-def _repeats(account: str, steps: Sequence[Step]) -> Iterator[Trouble]:
-    counted = Counter(step.text for step in steps if step.platform in _NO_REPEATS)
-    if again := [step for step in steps if counted[step.text] > 1]:
-        yield Trouble(
-            "repeated-text",
-            tr(
-                "{account} would say {count} of its texts more than once, which {label} may"
-                " refuse; write more texts",
-                account=account,
-                count=len({step.text for step in again}),
-                label=platforms.get(again[0].platform).label,
-            ),
-            account,
-            again[0].delivery,
-        )
-
-
-def _no_second_try(
-    account: str, steps: Sequence[Step], sent_at: Mapping[int, datetime]
-) -> Iterator[Trouble]:
-    tight = [
-        step
-        for step in steps
-        if step.delivery in sent_at
-        and step.state != State.HANDED_OFF
-        and step.late_after - sent_at[step.delivery] < _ROOM_TO_RETRY
-    ]
-    if tight:
-        yield Trouble(
-            "no-second-try",
-            tr(
-                "{count} of the posts of {account} would go out less than a minute before"
-                " their lateness limit, so that one failed try makes them missed; spread them"
-                " out, or allow more lateness",
-                count=len(tight),
-                account=account,
-            ),
-            account,
-            tight[0].delivery,
-        )
-
-
-def _pace(
-    account: str, steps: Sequence[Step], sent_at: Mapping[int, datetime]
-) -> Iterator[Trouble]:
-    platform = steps[0].platform
-    times = sorted(sent_at[step.delivery] for step in steps if step.delivery in sent_at)
-    most = _most_within(times, timedelta(hours=1))
-    if most > _PACE.get(platform, most):
-        yield Trouble(
-            "pace",
-            tr(
-                "{account} would post {most} times within an hour, and {label} takes more"
-                " than {pace} for a machine's flood; spread them out",
-                account=account,
-                most=most,
-                label=platforms.get(platform).label,
-                pace=_PACE[platform],
-            ),
-            account,
-        )
-
-
-def _outside(snapshot: Snapshot, steps: Sequence[Step]) -> Iterator[Trouble]:
-    """Occupations that the campaign's window does not hold; an announcement comes before it."""
-    for name, campaign in snapshot.campaigns.items():
-        first, end = _window(campaign)
-        out = [
-            step
-            for step in steps
-            if step.campaign == name
-            and step.kind == "occupation"
-            and not first <= step.due_at < end
-        ]
-        if out:
-            yield Trouble(
-                "window",
-                tr(
-                    "{count} occupations of {name} are due outside its window ({window_hours} h"
-                    " from {day} 00:00, {timezone}); see: socialstrike posts reschedule --help",
-                    count=len(out),
-                    name=name,
-                    window_hours=campaign.window_hours,
-                    day=campaign.day,
-                    timezone=campaign.timezone,
-                ),
-                delivery=out[0].delivery,
-            )
-
-
-def _window(campaign: CampaignSpec) -> tuple[datetime, datetime]:
-    """Aware, in UTC: hours of the wall clock, as the post files reckon them."""
-    start = datetime.combine(campaign.day, time(), ZoneInfo(campaign.timezone))
-    return start.astimezone(UTC), (start + timedelta(hours=campaign.window_hours)).astimezone(UTC)

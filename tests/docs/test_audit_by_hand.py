@@ -51,7 +51,7 @@ def _write_all(home: Path, folder: Path) -> None:
             check=True,
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=100,
         )
         return done.stdout
 
@@ -94,7 +94,7 @@ def _by_hand(folder: Path, about: str = "prev=", *, check: bool = True) -> str:
         check=check,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=100,
     )
     return done.stdout
 
@@ -107,7 +107,7 @@ def _verified(folder: Path, *options: str) -> dict[str, Any]:
         check=False,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=100,
     )
     verdict: dict[str, Any] = json.loads(done.stdout)
     return verdict
@@ -190,7 +190,7 @@ def test_the_snippet_recomputes_the_commitment_in_the_log(folder: Path) -> None:
         check=True,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=100,
     )
     contents = {json.loads(line).get("content") for line in _entries(folder)} - {None}
     assert contents == {done.stdout.strip()}

@@ -24,14 +24,8 @@ from socialstrike.exceptions import InvalidInput, SocialstrikeError
 from socialstrike.i18n import tr
 from socialstrike.loopback import PATH
 from socialstrike.platforms.addresses import checked_base_url
-from socialstrike.platforms.base import (
-    Access,
-    Consent,
-    Grant,
-    Identity,
-    PlatformError,
-    TemporarilyUnavailable,
-)
+from socialstrike.platforms.base import PlatformError, TemporarilyUnavailable
+from socialstrike.platforms.credentials import Access, Consent, Grant, Identity
 from socialstrike.vault import Vault
 
 T = TypeVar("T")
@@ -67,7 +61,7 @@ class Wish:
                     platform=self.platform,
                     known=", ".join(known),
                 )
-                + (f"; not {', '.join(wrong)}" if wrong else "")
+                + (tr("; not {wrong}", wrong=", ".join(wrong)) if wrong else "")
             )
         given = {name: value.strip() for name, value in self.app.items() if value.strip()}
         lacking = [name for name, one in known.items() if one.required and not given.get(name)]

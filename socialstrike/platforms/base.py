@@ -1,20 +1,23 @@
 """The contract between the house and a platform: data, the few obligatory methods, the errors.
 
 An adapter turns one payload into one post, and every way that can go wrong into one of five
-errors, which answer one question: may it be tried again?
+errors, which answer one question: may it be tried again? What an account is made of is in
+``credentials``, what a platform with a scheduler of its own can do beside this in
+``own_scheduler``.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from socialstrike.exceptions import SocialstrikeError
+from socialstrike.platforms.credentials import Access, Consent, CredentialField, Grant, Identity
 
 
 class PlatformError(SocialstrikeError):
@@ -49,24 +52,12 @@ class OutcomeUnknown(PlatformError):
 
 
 @dataclass(frozen=True, slots=True)
-class CredentialField:
-    """One thing to ask for when an account is added; ``secret`` ones are never shown.
-
-    One that is not ``asked`` for is kept by the adapter itself, through ``Access.renewed``.
-    """
-
-    name: str
-    label: str
-    secret: bool = True
-    required: bool = True
-    asked: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """What one post may hold on a platform.
 
-    ``length`` counts a text in the platform's own units; sizes are in bytes.
+    ``length`` counts a text in the platform's own units; sizes are in bytes. ``video_bytes`` is
+    None where we can publish no video; ``video_seconds`` where its length does not matter;
+    ``video_alt`` is 0 where a video has no place for alt text, None where it is as a picture's.
     """
 
     text: int
@@ -75,6 +66,9 @@ class Limits:
     media_bytes: int
     media_types: frozenset[str]
     alt: int
+    video_bytes: int | None = None
+    video_seconds: float | None = None
+    video_alt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +84,50 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One picture to go with a post: a readable local file and its description."""
+    """One picture or video to go with a post: a readable local file and its description.
+
+    ``measures`` are a video's width and height in pixels, where they are known.
+    """
 
     path: Path
     mime_type: str
     alt: str = ""
+    measures: tuple[int, int] | None = None
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is a video, which stands alone in its post."""
+        return self.mime_type.startswith("video/")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTo:
+    """What a later part of a thread stands under, by ids on the platform: ``parent`` is the post of
+    the part before it, ``root`` that of the first; of a second part they are the same.
+    """
+
+    parent: str
+    root: str
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
     """Exactly what is sent: frozen when the delivery is first claimed.
 
-    ``key`` is derived from the delivery and the same for every attempt at it.
+    ``key`` is derived from the delivery and the same for every attempt at it. ``visibility``,
+    ``content_warning`` and ``language`` are what the post itself asks for, in place of what the
+    account has; a platform that knows no such thing (``Platform.options``) passes over them.
+    ``reply_to`` is given for a later part of a thread, and only where the platform ``replies``.
     """
 
     key: str
     text: str
     link: str | None = None
     media: tuple[Media, ...] = ()
+    visibility: str | None = None
+    content_warning: str | None = None
+    language: str | None = None
+    reply_to: ReplyTo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,116 +145,17 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
-class Remaining:
-    """What is left of the calls a platform allows: ``left`` of ``of``, anew at ``until``.
-
-    Aware, UTC; None where the platform does not say when.
-    """
-
-    left: int
-    of: int
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whose credentials these are, as the platform says.
-
-    ``told`` are limits of this very account or its server, which ``Platform.limits_for`` reads.
-    ``expires_at`` is when the account stops working until a person connects it again. ``scopes``
-    are what the credentials allow, None where the platform does not say; ``missing`` what posting
-    needs beside them.
-    """
-
-    remote_id: str
-    name: str
-    url: str | None = None
-    expires_at: datetime | None = None
-    told: Mapping[str, Any] | None = None
-    scopes: tuple[str, ...] | None = None
-    missing: tuple[str, ...] = ()
-    remaining: Remaining | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """What a person is asked in a browser, at ``url``, which holds no secret.
-
-    The answer comes back with ``state``; None where the platform shows a code to be typed.
-    ``kept`` is what ``Platform.redeem`` needs again; ``repr`` never shows it.
-    """
-
-    url: str
-    state: str | None = None
-    kept: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """One account that a person let us act for; ``repr`` shows no credential.
-
-    ``id`` and ``name`` tell it from others that the same consent opened; empty where it is alone.
-    """
-
-    credentials: Mapping[str, str] = field(repr=False)
-    id: str = ""
-    name: str = ""
-
-
-class Swap(dict[str, str]):
-    """Credential fields to be stored only where those ``given`` are still what is stored.
-
-    An empty value stands for a field that is not there. Storing raises TemporarilyUnavailable
-    where another process was faster. One without fields stores nothing: ``held`` says afterwards
-    whether those ``given`` are what is stored, durably.
-    """
-
-    held = False
-
-    def __init__(self, fields: Mapping[str, str], *, given: Mapping[str, str]) -> None:
-        super().__init__(fields)
-        self.given = dict(given)
-
-    def __repr__(self) -> str:
-        return f"Swap({', '.join(sorted(self))})"
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What an adapter needs to act for one account. ``base_url`` replaces the platform's own host;
-    with ``allow_local`` it may lead into a private network.
-
-    ``renewed`` takes the credential fields that changed by themselves, such as a session, to be
-    stored. Where nobody would store them, an adapter must not use up what can be used only once.
-    Given a ``Swap``, it raises TemporarilyUnavailable where another process was faster.
-    ``repr`` never shows a credential.
-    """
-
-    account: str
-    credentials: Mapping[str, str] = field(repr=False)
-    base_url: str | None = None
-    allow_local: bool = False
-    renewed: Callable[[Mapping[str, str]], None] | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class HandOff:
     """What a platform's own scheduler takes: how long ahead of its time a post may be given to it,
     and how many it holds of one account at most, of one day (UTC) and in all; None for no limit.
+    ``videos``: whether it takes posts with one.
     """
 
     earliest: timedelta
     latest: timedelta | None = None
     per_day: int | None = None
     in_all: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Scheduled:
-    """A copy that waits in the platform's own scheduler: its id there, its time (aware, UTC)."""
-
-    remote_id: str
-    at: datetime
+    videos: bool = True
 
 
 class Platform(ABC):
@@ -245,12 +166,18 @@ class Platform(ABC):
     limits: ClassVar[Limits]
     credential_fields: ClassVar[Sequence[CredentialField]]
     budgets: ClassVar[Sequence[Budget]] = ()
+    #: What a post may ask for here (see Payload): visibility, content_warning, language.
+    options: ClassVar[frozenset[str]] = frozenset()
+    #: Whether a post can stand under another; where it cannot, a thread is one post.
+    replies: ClassVar[bool] = True
     #: What is asked for to connect an account, where that is not the credentials themselves.
     app_fields: ClassVar[Sequence[CredentialField]] = ()
     #: How a browser on this machine reaches the listener, where it comes back to.
     redirect_host: ClassVar[str] = "127.0.0.1"
     #: What its own scheduler takes; None where it has none for us (else it is an OwnScheduler).
     hand_off: ClassVar[HandOff | None] = None
+    #: Whether asking for a post costs nothing, so that a scheduler may do it by itself.
+    free_to_read: ClassVar[bool] = True
 
     @abstractmethod
     def __init__(self, access: Access, *, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
@@ -263,6 +190,15 @@ class Platform(ABC):
         A platform that has a place of its own for a link leaves the text alone.
         """
         return text if not link or link in text else f"{text.rstrip()}\n{link}"
+
+    @classmethod
+    def count(
+        cls, limits: Limits, text: str, link: str | None, asked: Mapping[str, str] | None = None
+    ) -> int:
+        """What a post counts of ``limits.text``; ``asked`` is what it asks for (Payload)."""
+        warning = (asked or {}).get("content_warning", "")
+        counted = limits.length(warning) if "content_warning" in cls.options else 0
+        return limits.length(cls.compose(text, link)) + counted
 
     @classmethod
     def limits_for(cls, told: Mapping[str, Any] | None) -> Limits:
@@ -324,7 +260,7 @@ class Platform(ABC):
 
     @abstractmethod
     def upload(self, media: Media) -> str:
-        """Hand over one picture with its description and return its id there.
+        """Hand over one picture or video with its description and return its id there.
 
         An upload is not a post: a lost answer is TemporarilyUnavailable, never OutcomeUnknown.
         """
@@ -340,7 +276,8 @@ class Platform(ABC):
     def find(
         self, payload: Payload, since: datetime, known: Collection[str] = ()
     ) -> Publication | None:
-        """Look for a post with exactly this content made at or after ``since`` (aware, UTC).
+        """Look for a post with exactly this content made at or after ``since`` (aware, UTC), under
+        the post that ``payload.reply_to`` names, or under none.
 
         Posts whose ids are ``known`` belong to other deliveries and are passed over. Where the
         platform knows a post by ``payload.key``, the key decides, and ``since`` does not matter.
@@ -348,6 +285,14 @@ class Platform(ABC):
         None means that a complete look-up did not find it. A look-up that failed or could not
         reach back to ``since`` raises TemporarilyUnavailable, RateLimited or CredentialsRefused:
         it is not an absence.
+        """
+
+    @abstractmethod
+    def exists(self, remote_id: str) -> bool:
+        """Whether a post that went out is still there for its account.
+
+        What fails raises as ``find`` does: it is no absence. Nor is it one where the account itself
+        cannot be asked for.
         """
 
     @abstractmethod
@@ -360,63 +305,3 @@ class Platform(ABC):
         None where there was no answer, or it did not say.
         """
         return None
-
-
-class OwnScheduler(Platform):
-    """A platform that publishes by itself what it was given ahead of time."""
-
-    hand_off: ClassVar[HandOff | None]
-
-    @abstractmethod
-    def hand_over(
-        self, payload: Payload, media_ids: Sequence[str], at: datetime
-    ) -> Scheduled | Publication:
-        """Give the post to the platform's scheduler once, to be published ``at`` (aware, UTC).
-
-        A Publication says that the platform published it at once instead. Raises one of the five
-        errors; anything not surely absent is OutcomeUnknown.
-        """
-
-    @abstractmethod
-    def handed(self, scheduled_id: str) -> Scheduled | Publication | None:
-        """What became of a copy; None where there is none of that id any more.
-
-        Where a published post has another id than its copy had, that is no proof that it was not
-        published: ask ``find_published``. What fails raises as ``find`` does.
-        """
-
-    @abstractmethod
-    def find_scheduled(
-        self, payload: Payload, at: datetime, known: Collection[str] = ()
-    ) -> Scheduled | None:
-        """Look for a waiting copy with this content and time; see ``find``.
-
-        Copies whose ids are ``known`` belong to other deliveries.
-        """
-
-    @abstractmethod
-    def find_published(
-        self,
-        payload: Payload,
-        since: datetime,
-        until: datetime | None,
-        known: Collection[str] = (),
-    ) -> Publication | None:
-        """Look for the first post with this content at or after ``since`` and before ``until``.
-
-        Both are times by the platform's own clock (aware, UTC); see ``find``.
-        """
-
-    @abstractmethod
-    def take_back(self, scheduled_id: str) -> bool:
-        """Delete a waiting copy. True: this did it. False: none waits under that id any more, be
-        it published or deleted before; nothing was done.
-
-        A lost answer is TemporarilyUnavailable: the same again does no harm.
-        """
-
-
-def first_before(until: datetime | None, posts: Iterable[Publication]) -> Publication | None:
-    """The oldest of ``posts``, newest first, that was made before ``until``."""
-    found = [post for post in posts if post.at and (until is None or post.at < until)]
-    return found[-1] if found else None

@@ -6,8 +6,8 @@ import io
 from typing import TYPE_CHECKING
 
 from socialstrike.i18n import stored
-from socialstrike.platforms.base import Media, Rejected
-from socialstrike.platforms.http import shown
+from socialstrike.platforms.base import Media
+from socialstrike.platforms.http import unusable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -47,14 +47,7 @@ def fitted(media: Media, content: bytes) -> tuple[bytes, str, tuple[int, int]]:
         Image.DecompressionBombWarning,
     ):
         why = stored("it cannot be read as a picture, or has too many pixels")
-    raise Rejected(
-        stored(
-            "the picture {path} cannot be sent ({why}); queue the post again with"
-            " another: socialstrike posts add",
-            path=shown(str(media.path)),
-            why=why,
-        )
-    )
+    raise unusable(media, why)
 
 
 def _smaller(image: Image) -> tuple[bytes, str, tuple[int, int]]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from socialstrike.content import graphemes
 from socialstrike.i18n import stored
-from socialstrike.platforms.base import Rejected
+from socialstrike.platforms.base import Media, Rejected
 from socialstrike.platforms.bluesky_pictures import MOST_BYTES
 from socialstrike.platforms.http import identifier
 
 _MIME_TYPE = re.compile(r"image/[a-z0-9.+-]{1,50}")
+_VIDEO_TYPE = re.compile(r"video/mp4")
+#: What a video may weigh there, in bytes.
+MOST_VIDEO = 100_000_000
 #: Record keys begin with a time in microseconds. These two years have passed, so that no key lies
 #: in the future, and their 2**46 microseconds leave room for what tells deliveries apart.
 _FIRST_KEY_TIME = 1_672_531_200_000_000
@@ -55,13 +58,34 @@ def blob_told(blob: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises TypeError where it is none.
     """
+    return _blob(blob, _MIME_TYPE, MOST_BYTES)
+
+
+def _blob(blob: Mapping[str, Any], kinds: re.Pattern[str], most: int) -> dict[str, Any]:
     kind, size = blob["mimeType"], blob["size"]
-    if not isinstance(kind, str) or not _MIME_TYPE.fullmatch(kind):
+    if not isinstance(kind, str) or not kinds.fullmatch(kind):
         raise TypeError(stored("the picture has no type"))
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= MOST_BYTES:
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= most:
         raise TypeError(stored("the picture has no size"))
     ref = {"$link": identifier(blob["ref"]["$link"])}
     return {"$type": "blob", "ref": ref, "mimeType": kind, "size": size}
+
+
+def video_entry(media: Media, blob: Mapping[str, Any]) -> dict[str, Any]:
+    """A video's whole entry in a post. Raises TypeError where ``blob`` is no video's."""
+    made: dict[str, Any] = {"video": _blob(blob, _VIDEO_TYPE, MOST_VIDEO)}
+    if media.alt:
+        made["alt"] = media.alt
+    if media.measures:
+        made["aspectRatio"] = dict(zip(("width", "height"), media.measures, strict=True))
+    return made
+
+
+def embed(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a post carries: its pictures, or its one video."""
+    if "video" in entries[0]:
+        return {"$type": "app.bsky.embed.video", **entries[0]}
+    return {"$type": "app.bsky.embed.images", "images": list(entries)}
 
 
 def iso(moment: datetime) -> str:

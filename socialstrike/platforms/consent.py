@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from socialstrike.i18n import stored
-from socialstrike.platforms.base import Access
+from socialstrike.platforms.credentials import Access
 from socialstrike.redaction import remember
 
 _TOKEN = re.compile(r"[!-~]{1,4000}", re.ASCII)

@@ -14,7 +14,7 @@ import requests
 
 from socialstrike.exceptions import InvalidInput
 from socialstrike.i18n import stored
-from socialstrike.platforms import transport
+from socialstrike.platforms import connections, transport
 from socialstrike.platforms.addresses import Reach, checked_base_url, reach
 
 #: Redirects that are followed, each to an address that is checked again.
@@ -40,7 +40,7 @@ def fetch(url: str, *, seconds: float = LONGEST) -> Document:
     """What stands at ``url``: https, or http to this machine; never in a private network.
 
     Raises UnavailableError where it cannot be had within ``seconds``, or is larger than any answer
-    may be (transport.MOST_BYTES, before and after decompression).
+    may be (connections.MOST_BYTES, before and after decompression).
     """
     until = time.monotonic() + seconds
     where, by = url, None
@@ -91,11 +91,11 @@ def _get(url: str, seconds: float, where: Reach) -> tuple[requests.Response, byt
     connect = min(_CONNECT, seconds / 2)
     try:
         request = requests.Request("GET", url, headers=headers).prepare()
-        return transport.carry(request, (connect, seconds - connect), where)
-    except transport.FAILURES as error:
-        why = transport.reason(error)
+        return connections.carry(request, (connect, seconds - connect), where)
+    except connections.FAILURES as error:
+        why = connections.reason(error)
     # Outside the handler: a library's error holds the whole request.
-    raise _private(None) if why == transport.ELSEWHERE else UnavailableError(why)
+    raise _private(None) if why == connections.ELSEWHERE else UnavailableError(why)
 
 
 def _private(by: str | None) -> UnavailableError:

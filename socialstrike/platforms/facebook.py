@@ -8,34 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from socialstrike.i18n import stored
-from socialstrike.platforms import facebook_consent
+from socialstrike.platforms import facebook_consent, facebook_video
 from socialstrike.platforms.base import (
-    Access,
-    Consent,
-    CredentialField,
     CredentialsRefused,
-    Grant,
     HandOff,
-    Identity,
     Limits,
     Media,
     OutcomeUnknown,
-    OwnScheduler,
     Payload,
     Publication,
     RateLimited,
-    Scheduled,
-    TemporarilyUnavailable,
-    first_before,
 )
+from socialstrike.platforms.credentials import Access, Consent, CredentialField, Grant, Identity
 from socialstrike.platforms.facebook_codes import (
     BLOCKED,
     CONFIRM_IDENTITY,
-    GONE,
     PERMISSION,
     codes,
     is_duplicate,
@@ -44,19 +35,18 @@ from socialstrike.platforms.facebook_codes import (
     remaining,
     used_up_until,
 )
+from socialstrike.platforms.facebook_posts import Posts, publication
 from socialstrike.platforms.http import (
     Answer,
     Diagnosis,
     Exchange,
-    HttpPlatform,
     guarded,
     identifier,
-    moment_told,
     name_told,
-    page_told,
     read_media,
     url_told,
 )
+from socialstrike.platforms.own_scheduler import ListingScheduler, Scheduled
 
 if TYPE_CHECKING:
     from facebook import GraphAPI
@@ -67,13 +57,10 @@ _VERSION = "v26.0"  # the library knows of none newer than 3.1 and sends whateve
 
 _GRAPH = f"{_HOST}/{_VERSION}"
 
-#: Pages of a hundred posts that a look-up goes back through at most.
-_PAGES = 10
-
 _RESUME = "socialstrike accounts resume {account}"
 
 
-class FacebookPage(HttpPlatform, OwnScheduler):
+class FacebookPage(ListingScheduler):
     """One Facebook page, with a page access token."""
 
     name: ClassVar[str] = "facebook"
@@ -86,20 +73,28 @@ class FacebookPage(HttpPlatform, OwnScheduler):
         media_types=frozenset({"image/jpeg", "image/png", "image/gif"}),
         # Facebook publishes no figure; the one X gives is long enough for a description.
         alt=1_000,
+        # It takes ten gigabytes and four hours; what is kept here ends long before.
+        video_bytes=1_000_000_000,
+        video_seconds=14_400,
+        video_alt=0,
     )
     credential_fields: ClassVar[Sequence[CredentialField]] = (
-        CredentialField("page_id", "Page ID", secret=False),
-        CredentialField("access_token", "Page access token"),
+        CredentialField("page_id", stored("Page ID"), secret=False),
+        CredentialField("access_token", stored("Page access token")),
     )
     app_fields: ClassVar[Sequence[CredentialField]] = (
-        CredentialField("app_id", "App ID", secret=False),
-        CredentialField("app_secret", "App secret"),
+        CredentialField("app_id", stored("App ID"), secret=False),
+        CredentialField("app_secret", stored("App secret")),
     )
+    #: A page's post has comments and no replies.
+    replies: ClassVar[bool] = False
     #: Facebook takes this one without https, and no address in numbers.
     redirect_host: ClassVar[str] = "localhost"
 
     #: Facebook's own pages disagree (10 or 20 minutes; 29, 30 or 75 days): what all of them allow.
-    hand_off: ClassVar[HandOff | None] = HandOff(timedelta(minutes=20), timedelta(days=29))
+    hand_off: ClassVar[HandOff | None] = HandOff(
+        timedelta(minutes=20), timedelta(days=29), videos=False
+    )
 
     def __init__(self, access: Access, *, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
         import facebook  # noqa: PLC0415  # 90 ms that whoever only asks for limits should not pay
@@ -110,7 +105,7 @@ class FacebookPage(HttpPlatform, OwnScheduler):
         self._page = access.credentials.get("page_id", "")
         session = transport.session(
             access,
-            hosts=(_HOST,),
+            hosts=(_HOST, facebook_video.HOST),
             secrets=self.secrets(access),
             timeout=timeout,
             exchange=self.exchange,
@@ -118,8 +113,10 @@ class FacebookPage(HttpPlatform, OwnScheduler):
         session.headers["Authorization"] = f"Bearer {access.credentials.get('access_token')}"
         session.hooks["response"].append(_only_json)
         self._session = session
+        self._videos = facebook_video.Videos(session, f"{_VERSION}/{self._page}")
         self._graph: GraphAPI = facebook.GraphAPI(session=session)
         self._graph.version = _VERSION
+        self._posts = Posts(self._call, self.exchange, access.account, self._page)
 
     @classmethod
     def compose(cls, text: str, link: str | None) -> str:
@@ -142,7 +139,7 @@ class FacebookPage(HttpPlatform, OwnScheduler):
     @guarded("check")
     def check(self) -> Identity:
         """Ask Facebook for the page that the token opens; see Platform."""
-        page = self._page_itself()
+        page = self._posts.page_itself()
         page_id = identifier(page["id"])
         if page_id != self._page:
             raise CredentialsRefused(
@@ -169,7 +166,9 @@ class FacebookPage(HttpPlatform, OwnScheduler):
 
     @guarded("upload")
     def upload(self, media: Media) -> str:
-        """Hand over one picture with its description, unpublished; see Platform."""
+        """Hand over one picture with its description, or a video, unpublished; see Platform."""
+        if media.is_video:
+            return self._videos.hand_over(media, self.limits)
         content = read_media(media, self.limits)
         fields = {"published": "false"}
         if media.alt:
@@ -180,17 +179,13 @@ class FacebookPage(HttpPlatform, OwnScheduler):
     @guarded("publish")
     def publish(self, payload: Payload, media_ids: Sequence[str]) -> Publication:
         """Send the post once; see Platform."""
-        fields = self._fields(payload, media_ids)
-        made = _publication(_id(self._call(f"{self._page}/feed", post_args=fields)))
+        if _with_video(payload):
+            made = self._posts.of_video(self._videos.publish(media_ids[0], self._message(payload)))
+        else:
+            fields = self._fields(payload, media_ids)
+            made = publication(_id(self._call(f"{self._page}/feed", post_args=fields)))
         told = self.exchange.answer
         return replace(made, throttled_until=used_up_until(told) if told else None)
-
-    @guarded("find")
-    def find(
-        self, payload: Payload, since: datetime, known: Collection[str] = ()
-    ) -> Publication | None:
-        """Look through what the page published; see Platform."""
-        return next(self._same(payload, since, known), None)
 
     @guarded("publish")
     def hand_over(
@@ -205,54 +200,36 @@ class FacebookPage(HttpPlatform, OwnScheduler):
     @guarded("find")
     def handed(self, scheduled_id: str) -> Scheduled | Publication | None:
         """Ask for the post itself, which keeps its id when it is published; see OwnScheduler."""
-        return self._handed(scheduled_id)
+        return self._posts.told(scheduled_id)
 
     @guarded("find")
     def find_scheduled(
         self, payload: Payload, at: datetime, known: Collection[str] = ()
     ) -> Scheduled | None:
         """Look through all that the page has scheduled; see OwnScheduler."""
-        wanted, others = _comparable(self._message(payload)), set(map(str, known))
-        for post in self._posts("scheduled_posts", None):
-            due = _unix_told(post["scheduled_publish_time"])
-            same = _comparable(post.get("message", "")) == wanted
-            if same and abs(due - at) < timedelta(seconds=2) and _id(post) not in others:
-                return Scheduled(_id(post), due)
-        return None
-
-    @guarded("find")
-    def find_published(
-        self,
-        payload: Payload,
-        since: datetime,
-        until: datetime | None,
-        known: Collection[str] = (),
-    ) -> Publication | None:
-        """Look through what the page published; see OwnScheduler."""
-        return first_before(until, self._same(payload, since, known))
+        return self._posts.waiting(self._message(payload), at, known)
 
     @guarded("retract")
     def take_back(self, scheduled_id: str) -> bool:
         """Delete a post that waits; one that is out stays there, see OwnScheduler."""
-        if not isinstance(self._handed(scheduled_id), Scheduled):
+        if not isinstance(self._posts.told(scheduled_id), Scheduled):
             return False
         if self._call(scheduled_id, method="DELETE").get("success") is not True:
             raise TypeError(stored("the answer is no success"))
         return True
 
+    @guarded("find")
+    def exists(self, remote_id: str) -> bool:
+        """Ask for the post itself; see Platform. A video has no page's id before its own."""
+        if "_" not in remote_id:
+            return self._posts.unless_gone(remote_id, args={"fields": "id"}) is not None
+        return isinstance(self._posts.told(remote_id), Publication)
+
     @guarded("retract")
     def retract(self, remote_id: str) -> None:
         """Delete a post; one that is gone already counts as deleted."""
-        try:
-            done = self._call(remote_id, method="DELETE").get("success") is True
-        except Exception:
-            if self.exchange.answer is None or codes(self.exchange.answer) != GONE:
-                raise
-            # Facebook says the same of a post that is gone and of one it hides from this token:
-            # only a token that still opens the page makes it mean gone.
-            self._page_itself()
-            done = True
-        if not done:
+        deleted = self._posts.unless_gone(remote_id, method="DELETE")
+        if deleted is not None and deleted.get("success") is not True:
             raise TypeError(stored("the answer is no success"))
 
     def diagnose(self, answer: Answer) -> Diagnosis:
@@ -291,33 +268,14 @@ class FacebookPage(HttpPlatform, OwnScheduler):
             fields["link"] = payload.link
         return fields
 
-    def _handed(self, post_id: str) -> Scheduled | Publication | None:
-        wanted = "id,is_published,scheduled_publish_time,created_time,permalink_url"
-        try:
-            post = self._call(post_id, args={"fields": wanted})
-        except Exception:
-            if self.exchange.answer is None or codes(self.exchange.answer) != GONE:
-                raise
-            self._page_itself()  # as for a deletion: only a token that still works means gone
-            return None
-        if _id(post) != post_id or not isinstance(post["is_published"], bool):
-            raise TypeError(stored("the answer is about something else"))
-        if not post["is_published"]:
-            return Scheduled(post_id, _unix_told(post["scheduled_publish_time"]))
-        made = moment_told(post["created_time"])
-        if "scheduled_publish_time" in post:  # no post is out before its time
-            made = max(made, _unix_told(post["scheduled_publish_time"]))
-        return _publication(post_id, made, url_told(post.get("permalink_url")))
-
     def _same(
         self, payload: Payload, since: datetime, known: Collection[str]
     ) -> Iterator[Publication]:
         """What the page published since then with the same words, newest first."""
-        wanted, others = _comparable(self._message(payload)), set(map(str, known))
-        for post in self._posts("published_posts", since):
-            if _comparable(post.get("message", "")) == wanted and _id(post) not in others:
-                made = moment_told(post["created_time"])
-                yield _publication(_id(post), made, url_told(post.get("permalink_url")))
+        message = self._message(payload)
+        if _with_video(payload):
+            return self._posts.like_video(message, since, known)
+        return self._posts.like(message, since, known)
 
     @guarded("check")
     def _redeemed(self, consent: Consent, answer: Mapping[str, str]) -> list[Grant]:
@@ -334,37 +292,6 @@ class FacebookPage(HttpPlatform, OwnScheduler):
                 raise
             return None, None
 
-    def _page_itself(self) -> Mapping[str, Any]:
-        return self._call(self._page, args={"fields": "id,name,link"})
-
-    def _posts(self, edge: str, since: datetime | None) -> Iterator[Mapping[str, Any]]:
-        """What an edge lists since then, or in all. Raises TemporarilyUnavailable if that is too
-        much.
-        """
-        wanted = "id,message,created_time,permalink_url,scheduled_publish_time"
-        args = {"fields": wanted, "limit": "100"}
-        begin = datetime.min.replace(tzinfo=UTC)
-        for _ in range(_PAGES):
-            page = self._call(f"{self._page}/{edge}", args=dict(args))
-            if since is not None:
-                begin = self.exchange.by_their_clock(since)
-            posts = page_told(page["data"])
-            made = [moment_told(post["created_time"]) for post in posts]
-            yield from (p for p, at in zip(posts, made, strict=True) if at >= begin)
-            paging = page.get("paging", {})
-            if not paging.get("next") or (made and min(made) < begin):
-                return
-            args["after"] = _cursor(paging["cursors"]["after"])
-        reach = "" if since is None else stored(" since {since:%Y-%m-%d %H:%M} UTC", since=since)
-        raise TemporarilyUnavailable(
-            stored(
-                "the posts of account '{account}' on Facebook{reach} are too many to look"
-                " through; look there, then run: socialstrike posts resolve",
-                account=self.access.account,
-                reach=reach,
-            )
-        )
-
     def _call(self, path: str, **request: Any) -> dict[str, Any]:
         """One call of the library, which takes a 500 without an ``error`` for a success."""
         result = self._graph.request(f"{_VERSION}/{path}", **request)
@@ -380,28 +307,9 @@ def _only_json(response: Response, **_settings: object) -> None:
         raise TypeError(stored("the answer is no JSON"))
 
 
+def _with_video(payload: Payload) -> bool:
+    return any(media.is_video for media in payload.media)
+
+
 def _id(answer: Mapping[str, Any]) -> str:
     return identifier(answer["id"])
-
-
-def _unix_told(value: object) -> datetime:
-    """A time from an answer in Unix seconds (aware, UTC). Raises TypeError for an absurd one."""
-    if type(value) is not int or not 946_684_800 <= value < 7_258_118_400:  # 2000 to 2200
-        raise TypeError(stored("the time is none"))
-    return datetime.fromtimestamp(value, UTC)
-
-
-def _cursor(value: object) -> str:
-    if not (isinstance(value, str) and 0 < len(value) <= 2_000):
-        raise TypeError(stored("the next page is nowhere"))
-    return value
-
-
-def _publication(
-    remote_id: str, made: datetime | None = None, url: str | None = None
-) -> Publication:
-    return Publication(remote_id, url or f"https://www.facebook.com/{remote_id}", made)
-
-
-def _comparable(text: str) -> str:
-    return " ".join(text.split())

@@ -12,8 +12,8 @@ from socialstrike.platforms.base import (
     PlatformError,
     RateLimited,
     Rejected,
-    Remaining,
 )
+from socialstrike.platforms.credentials import Remaining
 from socialstrike.platforms.http import Answer, by_status, no_later_than_a_day
 
 _THROTTLED = {4, 17, 32, 341, 613, *range(80001, 80010)}

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from socialstrike.i18n import stored
-from socialstrike.platforms.base import Access, Consent, CredentialsRefused, Grant
+from socialstrike.platforms.base import CredentialsRefused
 from socialstrike.platforms.consent import answered, epoch_told, page, scopes_told, secret_told
+from socialstrike.platforms.credentials import Access, Consent, Grant
 from socialstrike.platforms.http import identifier, name_told
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 from socialstrike.i18n import stored
 from socialstrike.platforms.base import (
-    Access,
     CredentialsRefused,
     Limits,
     Media,
@@ -24,9 +23,9 @@ from socialstrike.platforms.base import (
     PlatformError,
     RateLimited,
     Rejected,
-    Remaining,
     TemporarilyUnavailable,
 )
+from socialstrike.platforms.credentials import Access, Remaining
 from socialstrike.redaction import printable, redact
 
 Operation = Literal["check", "upload", "publish", "find", "retract"]
@@ -259,46 +258,58 @@ class HttpPlatform(Platform):
         if answer is not None:
             words = f"{answer.status}: {words}" if words else str(answer.status)
         account = self.access.account
-        start, end = _SENTENCES[kind]
+        sentence, end = _SENTENCES[kind]
         if issubclass(kind, Rejected) and operation != "publish":
             end = _ELSEWHERE[operation]
         end = found.remedy if issubclass(kind, found.kind) and found.remedy else end
-        message = stored(
-            "{label} {start} account '{account}' ({words}); ",
-            label=self.label,
-            start=start,
-            account=account,
-            words=words,
-        )
-        message += end.replace("{account}", account).replace("{platform}", self.name)
+        remedy = end.replace("{account}", account).replace("{platform}", self.name)
+        message = stored(sentence, label=self.label, account=account, words=words, remedy=remedy)
         if issubclass(kind, RateLimited):
             told = answer.retry_at() if answer else None
             return kind(message, retry_at=no_later_than_a_day(found.retry_at or told))
         return kind(message)
 
 
-#: How a message begins and what there is to do, by kind.
+#: What a message says and what there is to do, by kind.
 _SENTENCES: dict[type[PlatformError], tuple[str, str]] = {
-    RateLimited: ("asks to wait before the next request of", "it is tried again by itself"),
-    TemporarilyUnavailable: ("gave no usable answer to", "it is tried again by itself"),
+    RateLimited: (
+        stored(
+            "{label} asks to wait before the next request of account '{account}' ({words});"
+            " {remedy}"
+        ),
+        stored("it is tried again by itself"),
+    ),
+    TemporarilyUnavailable: (
+        stored("{label} gave no usable answer to account '{account}' ({words}); {remedy}"),
+        stored("it is tried again by itself"),
+    ),
     Rejected: (
-        "refused for good what it was sent by",
-        "queue another text with: socialstrike posts add; or, if the reason is gone, send it with: "
-        "socialstrike posts retry",
+        stored(
+            "{label} refused for good what it was sent by account '{account}' ({words}); {remedy}"
+        ),
+        stored(
+            "queue another text with: socialstrike posts add; or, if the reason is gone, send it"
+            " with: socialstrike posts retry"
+        ),
     ),
     CredentialsRefused: (
-        "refused the credentials or the permissions of",
-        "give it new ones with: socialstrike accounts add {platform} {account} --replace",
+        stored(
+            "{label} refused the credentials or the permissions of account '{account}' ({words});"
+            " {remedy}"
+        ),
+        stored("give it new ones with: socialstrike accounts add {platform} {account} --replace"),
     ),
     OutcomeUnknown: (
-        "may or may not have taken the post of",
-        "it is looked up there before anything is sent again",
+        stored(
+            "{label} may or may not have taken the post of account '{account}' ({words}); {remedy}"
+        ),
+        stored("it is looked up there before anything is sent again"),
     ),
 }
 #: What there is to do about a refusal of something else than a post.
 _ELSEWHERE: dict[Operation, str] = {
-    "upload": "queue the post again with another picture: socialstrike posts add",
-    "retract": "delete the post there by hand",
+    "upload": stored("queue the post again with another picture: socialstrike posts add"),
+    "retract": stored("delete the post there by hand"),
 }
 
 
@@ -333,7 +344,12 @@ def read_media(media: Media, limits: Limits) -> bytes:
         if len(content) <= limits.media_bytes:
             return content
         why = stored("more than {media_bytes} bytes", media_bytes=limits.media_bytes)
-    raise Rejected(
+    raise unusable(media, why)
+
+
+def unusable(media: Media, why: str) -> Rejected:
+    """The error for a picture that cannot be sent, ``why`` in a few words."""
+    return Rejected(
         stored(
             "the picture {path} cannot be sent ({why}); queue the post again with"
             " another: socialstrike posts add",

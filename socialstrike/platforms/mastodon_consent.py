@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from socialstrike.platforms.base import Access, Consent
 from socialstrike.platforms.consent import answered, page, scopes_told, secret_told
+from socialstrike.platforms.credentials import Access, Consent
 
 if TYPE_CHECKING:
     from socialstrike.platforms.transport import Session

@@ -22,7 +22,11 @@ USUAL = Limits(
     media_bytes=16 * 1024 * 1024,
     media_types=frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"}),
     alt=1_500,
+    # Instances of older versions take no more; newer ones say that they take 99 MiB.
+    video_bytes=40_000_000,
 )
+#: However much an instance says that it takes, in bytes: as much as is kept here.
+MOST_VIDEO = 100_000_000
 #: Characters; it counts with every text of the account.
 _LONGEST_WARNING = 100
 _VISIBILITIES = ("public", "unlisted", "private")
@@ -76,6 +80,7 @@ def limits_of(told: Mapping[str, Any] | None) -> Limits:
         media_bytes=_number(told.get("media_bytes"), 1, usual.media_bytes, usual.media_bytes),
         media_types=taken,
         alt=_number(told.get("alt"), 1, 10_000, usual.alt),
+        video_bytes=_number(told.get("video_bytes"), 0, MOST_VIDEO, usual.video_bytes or 0) or None,
     )
 
 
@@ -93,6 +98,7 @@ def told_by(instance: Mapping[str, Any]) -> dict[str, Any]:
         "text": statuses.get("max_characters", instance.get("max_toot_chars")),
         "media": statuses.get("max_media_attachments"),
         "media_bytes": media.get("image_size_limit"),
+        "video_bytes": media.get("video_size_limit"),
         "alt": media.get("description_limit"),
         "url_length": statuses.get("characters_reserved_per_url"),
     }
@@ -101,4 +107,6 @@ def told_by(instance: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(types, list):
         ours = USUAL.media_types
         kept["media_types"] = sorted({t for t in types if isinstance(t, str)} & ours)
+        if "video/mp4" not in types:
+            kept["video_bytes"] = 0
     return kept

@@ -6,36 +6,31 @@ tweepy and requests are imported on use: the limits alone must cost nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from socialstrike.content import urls, x_length
 from socialstrike.exceptions import InvalidInput
 from socialstrike.i18n import stored
-from socialstrike.platforms import x_consent
+from socialstrike.platforms import x_consent, x_posts, x_video
 from socialstrike.platforms.base import (
-    Access,
     Budget,
-    Consent,
-    CredentialField,
     CredentialsRefused,
-    Grant,
-    Identity,
     Limits,
     Media,
     OutcomeUnknown,
     Payload,
     PlatformError,
     Publication,
-    RateLimited,
-    Swap,
-    TemporarilyUnavailable,
 )
 from socialstrike.platforms.consent import scopes_told
+from socialstrike.platforms.credentials import Access, Consent, CredentialField, Grant, Identity
 from socialstrike.platforms.http import (
+    PAGE,
     Answer,
     Diagnosis,
     Exchange,
@@ -44,13 +39,12 @@ from socialstrike.platforms.http import (
     by_status,
     guarded,
     identifier,
-    moment_told,
     name_told,
-    page_told,
     read_media,
     url_told,
 )
-from socialstrike.platforms.x_text import comparable, same, written_out
+from socialstrike.platforms.x_posts import publication
+from socialstrike.platforms.x_token import Token
 
 if TYPE_CHECKING:
     from tweepy import Client
@@ -61,9 +55,6 @@ _HOSTS = (x_consent.API, "https://api.twitter.com", "https://upload.twitter.com"
 
 _PRICE, _PRICE_WITH_LINK = Decimal("0.015"), Decimal("0.20")
 _PRICE_OF_DESCRIPTION = Decimal("0.005")
-
-#: Pages of a hundred posts that a look-up goes back through at most.
-_PAGES = 10
 
 #: A 403 that speaks of these is about the account or the app; any other is about the post.
 _ACCOUNT_TROUBLE = re.compile(
@@ -86,15 +77,20 @@ class X(HttpPlatform):
         # No GIF: X takes animations only by its upload in parts, meant for video.
         media_types=frozenset({"image/jpeg", "image/png", "image/webp"}),
         alt=1_000,
+        video_bytes=512_000_000,
+        video_seconds=140,
+        video_alt=0,
     )
     credential_fields: ClassVar[Sequence[CredentialField]] = (
-        CredentialField("consumer_key", "API key", required=False),
-        CredentialField("consumer_secret", "API key secret", required=False),
-        CredentialField("access_token", "Access token"),
-        CredentialField("access_token_secret", "Access token secret", required=False),
-        CredentialField("client_id", "OAuth 2.0 client ID", secret=False, required=False),
-        CredentialField("refresh_token", "OAuth 2.0 refresh token", required=False),
-        CredentialField("client_secret", "OAuth 2.0 client secret", required=False, asked=False),
+        CredentialField("consumer_key", stored("API key"), required=False),
+        CredentialField("consumer_secret", stored("API key secret"), required=False),
+        CredentialField("access_token", stored("Access token")),
+        CredentialField("access_token_secret", stored("Access token secret"), required=False),
+        CredentialField("client_id", stored("OAuth 2.0 client ID"), secret=False, required=False),
+        CredentialField("refresh_token", stored("OAuth 2.0 refresh token"), required=False),
+        CredentialField(
+            "client_secret", stored("OAuth 2.0 client secret"), required=False, asked=False
+        ),
         *(
             CredentialField(name, label, secret=False, required=False, asked=False)
             for name, label in (
@@ -106,12 +102,15 @@ class X(HttpPlatform):
         ),
     )
     app_fields: ClassVar[Sequence[CredentialField]] = (
-        CredentialField("consumer_key", "API key, to connect by PIN", required=False),
-        CredentialField("consumer_secret", "API key secret", required=False),
+        CredentialField("consumer_key", stored("API key, to connect by PIN"), required=False),
+        CredentialField("consumer_secret", stored("API key secret"), required=False),
         CredentialField(
-            "client_id", "OAuth 2.0 client ID, to connect without", secret=False, required=False
+            "client_id",
+            stored("OAuth 2.0 client ID, to connect without"),
+            secret=False,
+            required=False,
         ),
-        CredentialField("client_secret", "OAuth 2.0 client secret", required=False),
+        CredentialField("client_secret", stored("OAuth 2.0 client secret"), required=False),
     )
 
     # As X's documentation of November 2026 says; its pages do not all agree.
@@ -119,6 +118,7 @@ class X(HttpPlatform):
         Budget(100, timedelta(minutes=15)),
         Budget(10_000, timedelta(hours=24), "app"),
     )
+    free_to_read: ClassVar[bool] = False
 
     def __init__(self, access: Access, *, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
         import tweepy  # noqa: PLC0415  # 150 ms that whoever only asks for limits should not pay
@@ -134,7 +134,6 @@ class X(HttpPlatform):
             )
         else:
             self._client = tweepy.Client(keys.get("access_token"), return_type=dict)
-        self._renewing = False
         self._client.user_agent = transport.USER_AGENT
         self._client.session = transport.session(
             access,
@@ -143,6 +142,8 @@ class X(HttpPlatform):
             timeout=timeout,
             exchange=self.exchange,
         )
+        sort = partial(super().trouble, "check")
+        self._token = Token(access, self.exchange, self._client, sort)
 
     @classmethod
     def price(cls, text: str, link: str | None, pictures: int) -> Decimal:
@@ -197,8 +198,10 @@ class X(HttpPlatform):
 
     @guarded("upload")
     def upload(self, media: Media) -> str:
-        """Hand over one picture, then its description; see Platform."""
-        self._be_fresh()
+        """Hand over one picture, then its description, or a video; see Platform."""
+        self._token.be_fresh()
+        if media.is_video:
+            return x_video.hand_over(self._call, media, self.limits, self.access.account)
         content = read_media(media, self.limits)
         answer = self._post(
             "/2/media/upload",
@@ -214,15 +217,16 @@ class X(HttpPlatform):
     @guarded("publish")
     def publish(self, payload: Payload, media_ids: Sequence[str]) -> Publication:
         """Send the post once; see Platform."""
-        self._be_fresh()
+        self._token.be_fresh()
         answer = self._client.create_tweet(
             text=self.compose(payload.text, payload.link) or None,
             media_ids=list(media_ids) or None,
+            in_reply_to_tweet_id=payload.reply_to.parent if payload.reply_to else None,
             user_auth=self._oauth1,
         )
         told = self.exchange.answer
         return replace(
-            _publication(_id(answer)), throttled_until=told.used_up_until() if told else None
+            publication(_id(answer)), throttled_until=told.used_up_until() if told else None
         )
 
     @guarded("find")
@@ -230,20 +234,36 @@ class X(HttpPlatform):
         self, payload: Payload, since: datetime, known: Collection[str] = ()
     ) -> Publication | None:
         """Look through the account's own posts, their short links written out; see Platform."""
-        wanted = comparable(self.compose(payload.text, payload.link))
-        user_id, others = identifier(self._me()["id"]), set(map(str, known))
-        begin = self.exchange.by_their_clock(since)
-        for post in self._posts(user_id, begin):
-            made, remote_id = moment_told(post["created_at"]), identifier(post["id"])
-            mine = made >= begin and remote_id not in others
-            if mine and same(written_out(post, remote_id), wanted):
-                return _publication(remote_id, made)
-        return None
+        text = self.compose(payload.text, payload.link)
+        parent = payload.reply_to.parent if payload.reply_to else None
+        user_id, begin = identifier(self._me()["id"]), self.exchange.by_their_clock(since)
+        posts = x_posts.since(self._page, user_id, begin, self.access.account)
+        return x_posts.like(posts, text, parent, begin, known)
+
+    @guarded("find")
+    def exists(self, remote_id: str) -> bool:
+        """Ask for the post, which X charges for; see Platform."""
+        self._token.be_fresh()
+        try:
+            answer = self._client.get_tweet(remote_id, user_auth=self._oauth1)
+        except Exception:
+            if self.exchange.answer is None or self.exchange.answer.status != 404:
+                raise
+            answer = {"errors": [self.exchange.answer.json()]}
+        if "data" in answer:
+            if _id(answer) != remote_id:
+                raise TypeError(stored("the answer is about another post"))
+            return True
+        if not all(_is_missing(error) for error in answer["errors"]):
+            raise TypeError(stored("the answer tells of something else than an absence"))
+        # X hides the posts of an account that it suspended, which makes none of them gone.
+        self._me()
+        return False
 
     @guarded("retract")
     def retract(self, remote_id: str) -> None:
         """Delete a post; one that is gone already counts as deleted."""
-        self._be_fresh()
+        self._token.be_fresh()
         try:
             answer = self._client.delete_tweet(remote_id, user_auth=self._oauth1)
             done = answer["data"]["deleted"] is True
@@ -285,64 +305,8 @@ class X(HttpPlatform):
         """As elsewhere; but a token that ended early is renewed, once, before a person is asked."""
         found, told = super().trouble(operation, error), self.exchange.answer
         refused = isinstance(found, CredentialsRefused) and told is not None and told.status == 401
-        mine = isinstance(error, PlatformError) or self._renewing or not self._renewable
-        return self._second_thoughts(found) if refused and not mine else found
-
-    @property
-    def _renewable(self) -> bool:
-        given = self.access.credentials
-        return not self._oauth1 and bool(self.access.renewed and given.get("refresh_token"))
-
-    def _be_fresh(self) -> None:
-        """Renew the token where its end is near. Raises what ``check`` raises."""
-        keys = self.access.credentials
-        if not self._renewable or not x_consent.due(keys):
-            return
-        trouble = self._renewed()
-        # As long as the token holds, a renewal that surely did not happen can wait.
-        harmless = isinstance(trouble, RateLimited) or not self.exchange.sent
-        if trouble and not (harmless and x_consent.valid(keys)):
-            raise trouble
-        self.exchange.begin()
-
-    def _renewed(self) -> PlatformError | None:
-        """Renew the token; what went wrong, if anything did."""
-        self._renewing = True
-        self.exchange.begin()
-        try:
-            keys = x_consent.renew(self._client.session, self.access)
-        except Exception as error:  # noqa: BLE001  # sorted like all that a library may raise
-            told = self.exchange.answer
-            if told and told.status in {400, 401} and not isinstance(error, PlatformError):
-                return x_consent.connect_again(self.access.account)
-            return self.trouble("check", error)
-        finally:
-            self._renewing = False
-        self.access = replace(self.access, credentials=keys)
-        self._client.bearer_token = keys["access_token"]
-        return None
-
-    def _second_thoughts(self, refused: PlatformError) -> PlatformError:
-        """What a 401 means where the token can be renewed: another process may just have done so.
-
-        A 401 proves that nothing was done, even for a post.
-        """
-        keys, account = self.access.credentials, self.access.account
-        assert self.access.renewed is not None  # whoever calls this looked
-        try:
-            same = {name: keys.get(name, "") for name in ("access_token", "renewing")}
-            self.access.renewed(Swap({}, given=same))
-        except PlatformError as error:
-            return error
-        if x_consent.young(keys):
-            return refused
-        return self._renewed() or TemporarilyUnavailable(
-            stored(
-                "X had ended the token of account '{account}'; it was renewed, and it is"
-                " tried again by itself",
-                account=account,
-            )
-        )
+        mine = isinstance(error, PlatformError) or not self._token.renewable
+        return self._token.second_thoughts(found) if refused and not mine else found
 
     @guarded("check")
     def _pin(self) -> Consent:
@@ -368,44 +332,29 @@ class X(HttpPlatform):
         return scopes, () if "write" in scopes else ("write",)
 
     def _me(self) -> Mapping[str, Any]:
-        self._be_fresh()
+        self._token.be_fresh()
         user: Mapping[str, Any] = self._client.get_me(user_auth=self._oauth1)["data"]
         return user
 
-    def _posts(self, user_id: str, since: datetime) -> Iterator[Mapping[str, Any]]:
-        """The account's posts back to ``since``. Raises TemporarilyUnavailable if too many."""
-        token = None
-        for _ in range(_PAGES):
-            page = self._client.get_users_tweets(
-                user_id,
-                start_time=since,
-                max_results=100,
-                pagination_token=token,
-                tweet_fields=["created_at", "entities"],
-                user_auth=self._oauth1,
-            )
-            posts, token = page_told(page.get("data", [])), page["meta"].get("next_token")
-            if token is not None:
-                token = identifier(token)
-            if len(posts) != page["meta"]["result_count"]:
-                raise TypeError(stored("a page of posts is incomplete, so it proves no absence"))
-            yield from posts
-            if not token:
-                return
-        raise TemporarilyUnavailable(
-            stored(
-                "the posts of account '{account}' on X since {since:%Y-%m-%d %H:%M} UTC are"
-                " too many to look through; look there, then run: socialstrike posts resolve",
-                account=self.access.account,
-                since=since,
-            )
+    def _page(self, user_id: str, since: datetime, token: str | None) -> Mapping[str, Any]:
+        page: Mapping[str, Any] = self._client.get_users_tweets(
+            user_id,
+            start_time=since,
+            max_results=PAGE,
+            pagination_token=token,
+            tweet_fields=x_posts.FIELDS,
+            user_auth=self._oauth1,
         )
+        return page
 
     def _post(self, path: str, **content: Any) -> Any:
+        return self._call("POST", path, **content)
+
+    def _call(self, method: str, path: str, /, **content: Any) -> Any:
         """What tweepy cannot do in v2, over its own session and with its own authorisation."""
         import tweepy  # noqa: PLC0415  # loaded already, by __init__
 
-        keys, auth, headers = self.access.credentials, None, {}
+        keys, auth, headers = self._token.keys, None, {}
         if self._oauth1:
             auth = tweepy.OAuth1UserHandler(
                 keys["consumer_key"],
@@ -415,16 +364,16 @@ class X(HttpPlatform):
             ).apply_auth()
         else:
             headers["Authorization"] = f"Bearer {keys.get('access_token')}"
-        answer = self._client.session.post(
-            x_consent.API + path, auth=auth, headers=headers, **content
+        answer = self._client.session.request(
+            method, x_consent.API + path, auth=auth, headers=headers, **content
         )
         answer.raise_for_status()
-        return answer.json()
+        return answer.json() if answer.content else {}
 
 
 def _id(answer: Mapping[str, Any]) -> str:
     return identifier(answer["data"]["id"])
 
 
-def _publication(remote_id: str, made: datetime | None = None) -> Publication:
-    return Publication(remote_id, f"https://x.com/i/web/status/{remote_id}", made)
+def _is_missing(error: Mapping[str, Any]) -> bool:
+    return str(error["type"]).rpartition("/")[2] == "resource-not-found"

@@ -12,14 +12,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from socialstrike.i18n import stored
-from socialstrike.platforms.base import (
-    Access,
-    Consent,
-    CredentialsRefused,
-    Swap,
-    TemporarilyUnavailable,
-)
+from socialstrike.platforms.base import CredentialsRefused, TemporarilyUnavailable
 from socialstrike.platforms.consent import answered, page, scopes_told, seconds_told, secret_told
+from socialstrike.platforms.credentials import Access, Consent, Swap
 
 if TYPE_CHECKING:
     from socialstrike.platforms.transport import Session

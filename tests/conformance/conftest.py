@@ -13,7 +13,6 @@ import pytest
 
 from socialstrike import platforms
 from socialstrike.platforms.base import (
-    Access,
     CredentialsRefused,
     Media,
     Payload,
@@ -21,6 +20,7 @@ from socialstrike.platforms.base import (
     PlatformError,
     Rejected,
 )
+from socialstrike.platforms.credentials import Access
 
 if TYPE_CHECKING:
     from socialstrike.sandbox.process import SandboxProcess

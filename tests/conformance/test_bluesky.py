@@ -9,13 +9,13 @@ import pytest
 import requests
 
 from socialstrike.platforms.base import (
-    Access,
     CredentialsRefused,
     OutcomeUnknown,
     Payload,
     TemporarilyUnavailable,
 )
 from socialstrike.platforms.bluesky import Bluesky
+from socialstrike.platforms.credentials import Access
 
 if TYPE_CHECKING:
     from tests.conformance.conftest import Bench

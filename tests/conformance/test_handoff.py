@@ -14,15 +14,14 @@ from socialstrike.platforms.base import (
     CredentialsRefused,
     Media,
     OutcomeUnknown,
-    OwnScheduler,
     Payload,
     PlatformError,
     Publication,
     RateLimited,
     Rejected,
-    Scheduled,
     TemporarilyUnavailable,
 )
+from socialstrike.platforms.own_scheduler import OwnScheduler, Scheduled
 
 if TYPE_CHECKING:
     from tests.conformance.conftest import Bench

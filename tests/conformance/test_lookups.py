@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -100,7 +99,7 @@ def test_a_look_up_that_does_not_reach_back_is_no_absence(
     if bench.specifics.keyed:
         pytest.skip("a look-up by key is one request and reaches everything")
     bench.sandbox.set_limit(bench.specifics.platform, bench.account, None)
-    monkeypatch.setattr(sys.modules[type(bench.adapter).__module__], "_PAGES", 1)
+    monkeypatch.setattr(f"socialstrike.platforms.{bench.adapter.name}_posts._PAGES", 1)
     for number in range(101):
         bench.adapter.publish(Payload(f"key-{number}", f"other {number}"), ())
 

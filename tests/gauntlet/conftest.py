@@ -26,19 +26,8 @@ _SHORT, _LONG = 300, 1500
 _LATENCY = 100
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("gauntlet")
-    group.addoption(
-        "--gauntlet",
-        choices=("short", "long"),
-        default="short",
-        help="how often things are broken: enough for every day, or for the record",
-    )
-    group.addoption("--gauntlet-seed", type=int, help="repeat the chances of an earlier run")
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    longest = _LONG if _is_long(config) else _SHORT
+    longest = _LONG if config.getoption("--gauntlet") == "long" else _SHORT
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(longest))
@@ -66,11 +55,6 @@ def _table(rows: list[dict[str, object]]) -> Iterator[str]:
         yield "  ".join(padded).rstrip()
 
 
-def _is_long(config: pytest.Config) -> bool:
-    # The option is unknown where pytest met this folder only while collecting.
-    return bool(config.getoption("--gauntlet", default="short") == "long")
-
-
 @pytest.fixture(scope="session")
 def sandbox_process() -> Iterator[SandboxProcess]:
     """A sandbox of the gauntlet's own, slow enough for a call to be met in the middle."""
@@ -79,15 +63,9 @@ def sandbox_process() -> Iterator[SandboxProcess]:
 
 
 @pytest.fixture
-def long(request: pytest.FixtureRequest) -> bool:
-    """Whether the long forms were asked for."""
-    return _is_long(request.config)
-
-
-@pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
     """Where this test's chances come from; in the table, to be given again."""
-    given: int | None = request.config.getoption("--gauntlet-seed", default=None)
+    given: int | None = request.config.getoption("--gauntlet-seed")
     return secrets.randbits(32) if given is None else given
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from socialstrike.db.writer import Writer
-from socialstrike.platforms import transport
+from socialstrike.platforms import connections
 from socialstrike.publisher import Publisher
 from socialstrike.queue import Begun
 
@@ -75,27 +75,27 @@ def _checked(point: _Point) -> None:
 
 def _connected(point: _Point) -> None:
     """In the transport, before the first byte of a post."""
-    send = transport._Recording.send
+    send = connections._Recording.send
 
     def frozen(self: Any, data: Any) -> None:
-        exchange = transport._wire.exchange
+        exchange = connections._wire.exchange
         if exchange and not exchange.sent and _is_post(data):
             point.reach()
         send(self, data)
 
-    transport._Recording.send = frozen  # type: ignore[method-assign]
+    connections._Recording.send = frozen  # type: ignore[method-assign]
 
 
 def _sent(point: _Point) -> None:
     """After the last byte of a post, before its answer."""
-    getresponse = transport._Recording.getresponse
+    getresponse = connections._Recording.getresponse
 
     def frozen(self: Any) -> Any:
         if getattr(self, "_method", "") == "POST":
             point.reach()
         return getresponse(self)
 
-    transport._Recording.getresponse = frozen  # type: ignore[method-assign]
+    connections._Recording.getresponse = frozen  # type: ignore[method-assign]
 
 
 def _is_post(data: Any) -> bool:

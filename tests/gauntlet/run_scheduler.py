@@ -35,7 +35,8 @@ def _say_ready() -> None:
     os.write(1, b"ready\n")
 
 
-def _main() -> None:
+def main() -> None:
+    """Work as the words on the command line say."""
     wanted = argparse.ArgumentParser()
     wanted.add_argument("--until-idle", action="store_true")
     wanted.add_argument("--standby", action="store_true")
@@ -60,4 +61,4 @@ def _main() -> None:
 
 
 if __name__ == "__main__":
-    _main()
+    main()

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from course import Course
+from forked import AVAILABLE, Forked
 
 _SCRIPT = Path(__file__).with_name("run_scheduler.py")
 #: The interpreter itself: strace and signals must meet it, not a script that starts it.
@@ -35,16 +36,25 @@ class Runner:
         prefix: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
     ) -> None:
-        idle = ["--until-idle"] if until_idle else []
-        with course.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*prefix, PYTHON, str(_SCRIPT), *idle, *options],
-                env=course.env | dict(env or {}),
-                stdout=subprocess.PIPE,
-                stderr=log,
-                # Whatever it starts, and strace above all, ends with it.
-                start_new_session=True,
-            )
+        words = [*(["--until-idle"] if until_idle else []), *options]
+        whole = course.env | dict(env or {})
+        self._out, out = os.pipe()
+        # What is put in front, by hand or by the loader, needs an interpreter of its own.
+        self._alone = bool(prefix or env or not AVAILABLE)
+        with course.log.open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            streams = (nothing.fileno(), out, log.fileno())
+            self._process: subprocess.Popen[bytes] | Forked
+            if self._alone:
+                line = [*prefix, PYTHON, str(_SCRIPT), *words]
+                self._process = subprocess.Popen(
+                    line, env=whole, stdin=streams[0], stdout=out, stderr=log,
+                    # Whatever it starts, and strace above all, ends with it.
+                    start_new_session=True,
+                )  # fmt: skip
+            else:
+                main = f"{_SCRIPT.stem}:main"
+                self._process = Forked(main, words, streams=streams, env=whole, cwd=course.home)
+        os.close(out)
 
     def __enter__(self) -> Self:
         return self
@@ -63,17 +73,18 @@ class Runner:
 
     def ready(self, patience: float = _PATIENCE) -> bool:
         """Wait until it has taken over; False where it ended before, or not in time."""
-        assert self._process.stdout is not None
-        seen, _, _ = select.select([self._process.stdout], [], [], patience)
-        return bool(seen) and os.read(self._process.stdout.fileno(), 6) == b"ready\n"
+        seen, _, _ = select.select([self._out], [], [], patience)
+        return bool(seen) and os.read(self._out, 6) == b"ready\n"
 
     def kill(self) -> None:
         """End it as a power cut would end it; nothing happens where it has ended."""
-        if self.is_alive():
+        if self.is_alive() and self._alone:
             os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.wait(_PATIENCE)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        if self._out >= 0:
+            os.close(self._out)
+            self._out = -1
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, and wait until a stop has taken hold."""

@@ -14,7 +14,8 @@ import pytest
 from socialstrike import platforms
 from socialstrike.clock import SystemClock
 from socialstrike.db.writer import Writer
-from socialstrike.platforms.base import Access, Payload, Platform, Publication
+from socialstrike.platforms.base import Payload, Platform, Publication
+from socialstrike.platforms.credentials import Access
 from socialstrike.platforms.http import Answer
 from socialstrike.publisher import Publisher
 
@@ -116,7 +117,7 @@ def graph(headers: dict[str, str]) -> Iterator[Platform]:
         yield platforms.get("facebook")(Access("page", credentials, url))
     finally:
         server.shutdown()
-        thread.join(10)
+        thread.join(60)
         server.server_close()
 
 

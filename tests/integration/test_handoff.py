@@ -14,7 +14,7 @@ from socialstrike.db.models import Delivery
 from socialstrike.db.writer import Writer
 from socialstrike.exceptions import IllegalTransition
 from socialstrike.handoff import HandOffs
-from socialstrike.platforms.base import Scheduled
+from socialstrike.platforms.own_scheduler import Scheduled
 from socialstrike.queue import Wanted
 
 PLATFORMS = ("mastodon", "facebook")

@@ -25,14 +25,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from socialstrike.platforms.base import (
-    Access,
-    CredentialsRefused,
-    Media,
-    OutcomeUnknown,
-    Payload,
-    Rejected,
-)
+from socialstrike.platforms.base import CredentialsRefused, Media, OutcomeUnknown, Payload, Rejected
+from socialstrike.platforms.credentials import Access
 from socialstrike.platforms.mastodon import Mastodon
 
 PROGRAM = os.environ.get("MASTODON_MOCK") or shutil.which("mastodon_mock")
@@ -131,7 +125,7 @@ def _losing_the_answer(instance: str) -> Iterator[str]:
         carrier = threading.Thread(target=carry, daemon=True)
         carrier.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        carrier.join(10)
+        carrier.join(60)
         assert not carrier.is_alive()
 
 

@@ -14,13 +14,8 @@ from socialstrike import accounts, platforms
 from socialstrike.clock import SystemClock
 from socialstrike.config import Settings
 from socialstrike.db.writer import Writer
-from socialstrike.platforms.base import (
-    CredentialsRefused,
-    Identity,
-    PlatformError,
-    Swap,
-    TemporarilyUnavailable,
-)
+from socialstrike.platforms.base import CredentialsRefused, PlatformError, TemporarilyUnavailable
+from socialstrike.platforms.credentials import Identity, Swap
 from socialstrike.publisher import Publisher
 
 NAME = "collectif-x2"
@@ -126,7 +121,7 @@ def test_two_processes_at_once_use_the_refresh_token_once(desk: Desk) -> None:
 
     def check(_: int) -> Identity | PlatformError:
         adapter = desk.adapter()
-        together.wait(10)
+        together.wait(60)
         try:
             return adapter.check()
         except TemporarilyUnavailable as error:

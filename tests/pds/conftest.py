@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from socialstrike.platforms.base import Access
 from socialstrike.platforms.bluesky import Bluesky
+from socialstrike.platforms.credentials import Access
 from tests.pds.forgetful import Forgetful
 
 #: A folder that install.sh filled; read now, because each test runs without such settings.

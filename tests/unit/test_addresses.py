@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from socialstrike.exceptions import InvalidInput
 from socialstrike.platforms import addresses, transport
 from socialstrike.platforms.addresses import Kind, Reach
-from socialstrike.platforms.base import Access, CredentialsRefused, TemporarilyUnavailable
+from socialstrike.platforms.base import CredentialsRefused, TemporarilyUnavailable
+from socialstrike.platforms.credentials import Access
 
 HOST = "https://api.x.com"
 
@@ -373,7 +374,7 @@ class Listener:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self._thread.join(5)
+        self._thread.join(60)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def audited(folder: Path, said: str, code: int) -> tuple[int, str]:
     tool.write_text(f"#!/bin/sh\ncat '{folder / 'said'}'\nexit {code}\n")
     tool.chmod(0o700)
     done = subprocess.run(
-        ["sh", SCRIPT, tool], cwd=folder, capture_output=True, text=True, timeout=20, check=False
+        ["sh", SCRIPT, tool], cwd=folder, capture_output=True, text=True, timeout=100, check=False
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from socialstrike.content import graphemes
-from socialstrike.platforms.base import Access, CredentialsRefused, Media, OutcomeUnknown, Rejected
+from socialstrike.platforms.base import CredentialsRefused, Media, OutcomeUnknown, Rejected
 from socialstrike.platforms.bluesky import Bluesky
 from socialstrike.platforms.bluesky_pictures import MOST_BYTES, fitted
 from socialstrike.platforms.bluesky_record import record_key, text_length
 from socialstrike.platforms.bluesky_session import Kept
+from socialstrike.platforms.credentials import Access
 from socialstrike.platforms.http import Answer
 
 _SORTABLE = "234567abcdefghijklmnopqrstuvwxyz"

@@ -14,9 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socialstrike.platforms.base import (
-    Access,
     CredentialsRefused,
-    Identity,
     Media,
     OutcomeUnknown,
     Payload,
@@ -28,6 +26,7 @@ from socialstrike.platforms.base import (
 )
 from socialstrike.platforms.bluesky import Bluesky
 from socialstrike.platforms.bluesky_record import record_key
+from socialstrike.platforms.credentials import Access, Identity
 from socialstrike.platforms.http import Answer
 from socialstrike.redaction import printable
 
@@ -84,7 +83,7 @@ _KINDS = (RateLimited, TemporarilyUnavailable, Rejected, CredentialsRefused, Out
 def _adapter(answers: list[tuple[int, bytes]]) -> Bluesky:
     """An adapter with a session, whose requests meet ``answers`` in turn, the last for ever."""
     session = {"did": DID, "access": "access-token", "refresh": "refresh-token"}
-    mark = Bluesky(Access("a", CREDENTIALS))._opened_with()
+    mark = Bluesky(Access("a", CREDENTIALS))._session._opened_with()
     kept = json.dumps({**session, "opened_with": mark})
     adapter = Bluesky(Access("a", {**CREDENTIALS, "session": kept}, renewed=lambda fields: None))
     waiting = list(answers)
@@ -103,7 +102,7 @@ def _adapter(answers: list[tuple[int, bytes]]) -> Bluesky:
         def close(self) -> None:
             """Nothing is open."""
 
-    adapter._client.request._session.mount("https://", Wire())
+    adapter._session._client.request._session.mount("https://", Wire())
     return adapter
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from socialstrike.platforms import documents, transport
+from socialstrike.platforms import connections, documents, transport
 from socialstrike.platforms.documents import UnavailableError, fetch
 from tests.unit.packs import one, problems, read
 from tests.unit.web import Web, serving
@@ -125,7 +125,7 @@ def test_redirects_end_and_lead_only_where_the_first_address_may(web: Web) -> No
 def test_an_address_that_must_not_be_asked_is_not(
     url: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "carry", lambda *_: pytest.fail("it was asked"))
+    monkeypatch.setattr(connections, "carry", lambda *_: pytest.fail("it was asked"))
     assert said in why(url)
     assert "secret" not in why(url)
 
@@ -135,7 +135,7 @@ def test_a_server_elsewhere_cannot_lead_to_this_machine(
 ) -> None:
     answer = requests.Response()
     answer.status_code, answer.headers["location"] = 302, web.stands("/", FEED)
-    monkeypatch.setattr(transport, "carry", lambda *_: (answer, b""))
+    monkeypatch.setattr(connections, "carry", lambda *_: (answer, b""))
     assert why("https://example.org/feed") == "it redirects to this machine"
     assert not web.asked
 

@@ -146,7 +146,7 @@ def test_no_variable_and_no_configuration_brings_in_a_foreign_backend(
 
     done = subprocess.run(
         [sys.executable, "-c", FOREIGN],
-        env=env, cwd=tmp_path, capture_output=True, text=True, timeout=40, check=True,
+        env=env, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=True,
     )  # fmt: skip
 
     assert "the library would use Plain" in done.stdout  # or the test would prove nothing

@@ -15,8 +15,8 @@ import pytest
 
 from socialstrike.exceptions import InvalidInput
 from socialstrike.platforms import mastodon as module
+from socialstrike.platforms import mastodon_media, mastodon_posts
 from socialstrike.platforms.base import (
-    Access,
     CredentialsRefused,
     OutcomeUnknown,
     Payload,
@@ -25,6 +25,7 @@ from socialstrike.platforms.base import (
     Rejected,
     TemporarilyUnavailable,
 )
+from socialstrike.platforms.credentials import Access
 from socialstrike.platforms.http import Answer
 from socialstrike.platforms.mastodon import Mastodon
 
@@ -82,7 +83,7 @@ def instance() -> Iterator[Instance]:
         told.says("/api/v1/accounts/verify_credentials", ME)
         yield told
         server.shutdown()
-        thread.join(10)
+        thread.join(60)
 
 
 @pytest.fixture
@@ -493,7 +494,7 @@ def test_a_list_of_posts_that_cannot_be_whole_is_no_absence(
 def test_a_server_that_repeats_one_page_for_ever_is_given_up(
     instance: Instance, adapter: Mastodon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_PAGES", 3)
+    monkeypatch.setattr(mastodon_posts, "_PAGES", 3)
     instance.says(MINE, [status()])
 
     with pytest.raises(TemporarilyUnavailable, match="too many to look through"):
@@ -514,7 +515,7 @@ def test_an_account_without_posts_has_none(instance: Instance, adapter: Mastodon
 def test_a_picture_that_is_never_ready_is_given_up_and_surely_not_posted(
     instance: Instance, adapter: Mastodon, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(mastodon_media, "_PATIENCE", (0.0, 0.0, 0.0))
     path = tmp_path / "a.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n")
     instance.says("/api/v2/media", {"id": "5", "url": None}, 202)
@@ -536,7 +537,7 @@ def test_a_picture_that_cannot_be_worked_on_is_no_success(  # noqa: PLR0917  # f
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Any,
 ) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", (0.0,))
+    monkeypatch.setattr(mastodon_media, "_PATIENCE", (0.0,))
     path = tmp_path / "a.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n")
     instance.says("/api/v2/media", {"id": "5"}, 202)

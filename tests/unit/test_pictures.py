@@ -289,7 +289,7 @@ def test_the_import_keeps_and_counts_what_is_published_and_says_so_once(write: W
 def test_a_command_is_told_of_the_place_too(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(telling("JPEG"))
     warnings: list[Problem] = []
-    made = post_file.draft(
+    [made] = post_file.drafts(
         text="a",
         at="now",
         to=["collectif-x"],

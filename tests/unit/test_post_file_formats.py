@@ -82,7 +82,8 @@ def command(**options: object) -> Draft:
         "now": NOW,
         **options,
     }
-    return post_file.draft(**asked)  # type: ignore[arg-type]
+    [made] = post_file.drafts(**asked)  # type: ignore[arg-type]
+    return made
 
 
 def test_a_command_makes_the_same_post_as_a_file(write: Write) -> None:

@@ -135,11 +135,11 @@ def test_thousands_of_secrets_and_hostile_text_cost_little() -> None:
     hostile = "oauth_" * 10_000 + "access_token" * 5_000 + "Authorization: " * 5_000
     text = f"{hostile}001999-secret-{'x' * 20}"
 
-    begin = time.perf_counter()
+    begin = time.process_time()
     shown = redact(text)
 
     assert "001999-secret" not in shown
-    assert time.perf_counter() - begin < 3
+    assert time.process_time() - begin < 3
 
 
 def test_control_and_reordering_characters_are_stripped() -> None:
@@ -228,14 +228,14 @@ def test_what_python_itself_says_of_a_fault_holds_no_secret(breaking: str) -> No
         " remember(secret); guard_process()\n"
     )
     line = [sys.executable, "-W", "default", "-c", begin + breaking]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=100, check=False)
 
     assert "hunter2" not in done.stdout + done.stderr
     assert redaction.REDACTED in done.stderr
     # Without the guard it would be there, so the test can fail.
     bare = begin.replace("; guard_process()", "").replace("guard_process, ", "")
     line = [sys.executable, "-W", "default", "-c", bare + breaking]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=100, check=False)
     assert "hunter2" in done.stderr
 
 
@@ -246,6 +246,6 @@ def test_a_guarded_process_that_is_aborted_leaves_no_core_file(tmp_path: Any) ->
     )
     folder = tmp_path / "folder"
     folder.mkdir()
-    done = subprocess.run([sys.executable, "-c", line], cwd=folder, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", line], cwd=folder, timeout=100, check=False)
     assert done.returncode < 0
     assert list(folder.iterdir()) == []

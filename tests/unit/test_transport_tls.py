@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from requests import adapters
 
-from socialstrike.platforms import transport
-from socialstrike.platforms.base import Access, OutcomeUnknown, TemporarilyUnavailable
+from socialstrike.platforms import connections, transport
+from socialstrike.platforms.base import OutcomeUnknown, TemporarilyUnavailable
+from socialstrike.platforms.credentials import Access
 
 HOST = "https://api.example.org"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -60,7 +61,7 @@ class Server:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(10)
+        self._thread.join(60)
 
 
 def _read(secure: ssl.SSLSocket) -> bytes:
@@ -113,7 +114,7 @@ def server(certificate: Path, request: pytest.FixtureRequest) -> Iterator[Server
     made = Server(certificate, getattr(request, "param", OK))
     yield made
     # The pool keeps the connection open, and the server reads from it until it is closed.
-    for shared in transport._shared.values():
+    for shared in connections._shared.values():
         shared.close()
     made.close()
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,26 +13,19 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from socialstrike import content, platforms
+from socialstrike import platforms, queue, spans
 from socialstrike.db.models import Account, Delivery, Post
 from socialstrike.drafts import Draft
 from socialstrike.exceptions import NotFound
-from socialstrike.i18n import tr
+from socialstrike.i18n import stored, tr
 from socialstrike.platforms.base import Limits
 
 #: What a platform counts in.
 _UNITS = {
-    "x": "weighted characters",
-    "facebook": "characters",
-    "mastodon": "characters as a reader sees them",
-    "bluesky": "characters as a reader sees them, or tenths of their bytes",
-}
-_HASHTAG = re.compile(r"(?<![\w&])[#＃]\w+")
-#: Who is mentioned: 15 characters on X; with a server, or without, on Mastodon. The other two
-#: find mentions by themselves: Facebook none, Bluesky's library those of its facets.
-_MENTIONS = {
-    "x": re.compile(r"(?<![\w@/])[@＠][A-Za-z0-9_]{1,15}(?![\w@])"),
-    "mastodon": re.compile(r"(?<![=/\w])@[A-Za-z0-9_]++(?:@\w(?:[\w.-]*\w)?+)?+"),
+    "x": stored("weighted characters"),
+    "facebook": stored("characters"),
+    "mastodon": stored("characters as a reader sees them"),
+    "bluesky": stored("characters as a reader sees them, or tenths of their bytes"),
 }
 #: So many deliveries are asked of the database at a time.
 _TOGETHER = 500
@@ -53,10 +45,11 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture by its file's name, and its description."""
+    """One picture or ``video`` by its file's name, and its description."""
 
     name: str
     alt: str
+    video: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +68,8 @@ class Preview:
     ``text`` is what is sent; of it ``kept`` fits into ``limit``, in ``unit``, and ``beyond`` does
     not. ``deliveries`` are ids, none before an import; ``times`` are aware, UTC, in order, shown in
     ``timezone``. ``price`` is US dollars for one delivery. ``card`` is a link outside the text.
+    ``asked`` is what the post asks for and this platform knows (Payload), as pairs. ``place`` is
+    which part of a thread it is, and of how many.
     """
 
     platform: str
@@ -94,6 +89,8 @@ class Preview:
     pictures: tuple[Picture, ...]
     price: Decimal
     notices: tuple[Notice, ...]
+    asked: tuple[tuple[str, str], ...] = ()
+    place: tuple[int, int] | None = None
 
     @property
     def refused(self) -> bool:
@@ -114,6 +111,8 @@ class _Said:
     due_at: datetime
     timezone: str
     delivery: int | None = None
+    asked: tuple[tuple[str, str], ...] = ()
+    place: tuple[int, int] | None = None
 
 
 def of_drafts(
@@ -126,6 +125,7 @@ def of_drafts(
 def of_deliveries(session: Session, ids: Sequence[int]) -> list[Preview]:
     """The previews of deliveries in the queue. Raises NotFound for an id that is not there."""
     said: list[_Said] = []
+    places = queue.places(session)
     told: dict[str, Mapping[str, Any] | None] = {}
     for start in range(0, len(ids), _TOGETHER):
         wanted = ids[start : start + _TOGETHER]
@@ -143,13 +143,15 @@ def of_deliveries(session: Session, ids: Sequence[int]) -> list[Preview]:
                 )
             delivery, post, account = found[number]
             told[account.name] = account.told
-            said.append(_stored(delivery, post, account))
+            place = places.get(number)
+            parts = (place.part, place.parts) if place else None
+            said.append(replace(_stored(delivery, post, account), place=parts))
     return _previews(said, told)
 
 
 def _said(drafts: Iterable[Draft]) -> Iterator[_Said]:
     for draft in drafts:
-        pictures = tuple(Picture(picture.path.name, picture.alt) for picture in draft.media)
+        pictures = tuple(Picture(one.path.name, one.alt, one.is_video) for one in draft.media)
         for item in draft.deliveries:
             yield _Said(
                 platform=item.platform,
@@ -160,6 +162,8 @@ def _said(drafts: Iterable[Draft]) -> Iterator[_Said]:
                 pictures=pictures,
                 due_at=item.due_at,
                 timezone=item.timezone,
+                asked=_asked(item.platform, draft.options),
+                place=(item.part, item.parts) if item.parts > 1 else None,
             )
 
 
@@ -170,11 +174,20 @@ def _stored(delivery: Delivery, post: Post, account: Account) -> _Said:
         kind=post.kind,
         text=delivery.text,
         link=post.link,
-        pictures=tuple(Picture(picture["name"], picture["alt"]) for picture in post.media),
+        pictures=tuple(
+            Picture(one["name"], one["alt"], one["mime_type"].startswith("video/"))
+            for one in post.media
+        ),
         due_at=delivery.due_at,
         timezone=delivery.timezone,
         delivery=delivery.id,
+        asked=_asked(account.platform, post.options),
     )
+
+
+def _asked(platform: str, options: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    known = platforms.get(platform).options
+    return tuple((name, value) for name, value in (options or {}).items() if name in known)
 
 
 def _previews(said: Iterable[_Said], told: Mapping[str, Mapping[str, Any] | None]) -> list[Preview]:
@@ -183,9 +196,11 @@ def _previews(said: Iterable[_Said], told: Mapping[str, Mapping[str, Any] | None
     for one in sorted(said, key=lambda one: one.due_at):
         limits = platforms.get(one.platform).limits_for(told.get(one.account))
         # A text that counts the same of the same limit is the same to its platform.
-        length = limits.length(platforms.get(one.platform).compose(one.text, one.link))
+        adapter = platforms.get(one.platform)
+        length = adapter.count(limits, one.text, one.link, dict(one.asked))
         bounds = (length, limits.text, limits.media, limits.alt)
-        key = (one.platform, one.kind, one.text, one.link, one.pictures, *bounds)
+        looks = (one.kind, one.place, one.text, one.link, one.pictures, one.asked)
+        key = (one.platform, *looks, *bounds)
         before = groups.get(key)
         groups[key] = _with(before, one) if before else _preview(one, limits, length)
     return list(groups.values())
@@ -207,11 +222,14 @@ def _ids(one: _Said) -> tuple[int, ...]:
 def _preview(one: _Said, limits: Limits, length: int) -> Preview:
     adapter = platforms.get(one.platform)
     text = adapter.compose(one.text, one.link)
-    spans = sorted(_spans(one.platform, text))
-    cut = len(text) if length <= limits.text else _cut(text, limits, spans)
+    marks = sorted(spans.found(one.platform, text))
+    # A content warning has taken its part already.
+    room = replace(limits, text=limits.text - (length - limits.length(text)))
+    cut = len(text) if length <= limits.text else spans.cut(text, room, marks)
     return Preview(
         platform=one.platform,
         kind=one.kind,
+        place=one.place,
         accounts=(one.account,),
         deliveries=_ids(one),
         times=(one.due_at,),
@@ -225,92 +243,13 @@ def _preview(one: _Said, limits: Limits, length: int) -> Preview:
         card=one.link if one.link and one.link not in text else None,
         entities=tuple(
             Entity(kind, text[start:end], limits.length(text[start:end]))
-            for start, end, kind in spans
+            for start, end, kind in marks
         ),
         pictures=one.pictures,
-        price=adapter.price(one.text, one.link, len(one.pictures)),
+        price=adapter.price(one.text, one.link, sum(not picture.video for picture in one.pictures)),
         notices=tuple(_notices(one, limits, length)),
+        asked=one.asked,
     )
-
-
-def _spans(platform: str, text: str) -> Iterator[tuple[int, int, str]]:
-    """What the platform makes links, hashtags and mentions of: (start, end, kind)."""
-    if platform == "bluesky":
-        yield from _facets(text)
-        return
-    links = list(_links(platform, text))
-    yield from ((start, end, "link") for start, end in links)
-    found = [(match.start(), match.end(), "hashtag") for match in _tags(text)]
-    if mentions := _MENTIONS.get(platform):
-        found += [(match.start(), match.end(), "mention") for match in mentions.finditer(text)]
-    inside = iter(links)
-    start, end = next(inside, (len(text), len(text)))
-    for span in sorted(found):
-        while end <= span[0]:
-            start, end = next(inside, (len(text) + 1, len(text) + 1))
-        if span[0] < start:  # what stands in an address is part of it
-            yield span
-
-
-def _links(platform: str, text: str) -> Iterator[tuple[int, int]]:
-    for start, end in content.urls(text):
-        written = text[start : start + 8].lower().startswith(("http://", "https://"))
-        if written or platform != "mastodon":  # there, an address alone stays words
-            yield start, end
-
-
-def _tags(text: str) -> Iterator[re.Match[str]]:
-    return (
-        match
-        for match in _HASHTAG.finditer(text)
-        if content.is_hashtag(f"#{match[0][1:]}") and not text.startswith("://", match.end())
-    )
-
-
-def _facets(text: str) -> Iterator[tuple[int, int, str]]:
-    """Bluesky shows as links what a post marks as such, so those marks are asked for."""
-    from atproto_client.utils import facet_detection  # noqa: PLC0415  # 700 ms that others save
-
-    octets = text.encode("utf-8", "replace")
-
-    def index(offset: int) -> int:
-        return len(octets[:offset].decode("utf-8"))
-
-    for facet in facet_detection.detect_facets(text):
-        kind = "link" if hasattr(facet.features[0], "uri") else "hashtag"
-        yield index(facet.index.byte_start), index(facet.index.byte_end), kind
-    for mention in facet_detection.detect_mentions(text):
-        yield index(mention.byte_start), index(mention.byte_end), "mention"
-
-
-def _cut(text: str, limits: Limits, spans: Sequence[tuple[int, int, str]]) -> int:
-    """Where the text would end: the last place within the limit that tears no character a reader
-    sees, and no link, hashtag or mention.
-    """
-    places = _places(text, spans)
-    low, high = 0, len(places) - 1
-    while low < high:  # a longer beginning counts as much or more
-        middle = (low + high + 1) // 2
-        if limits.length(text[: places[middle]]) <= limits.text:
-            low = middle
-        else:
-            high = middle - 1
-    return places[low]
-
-
-def _places(text: str, spans: Sequence[tuple[int, int, str]]) -> list[int]:
-    import regex  # noqa: PLC0415  # 30 ms, and only a text that is too long needs it
-
-    places = [0]
-    inside = iter(spans)
-    start, end = 0, 0
-    for match in regex.finditer(r"\X", text):
-        place = match.end()
-        while end <= place and (span := next(inside, None)):
-            start, end = span[0], span[1]
-        if not start < place < end:
-            places.append(place)
-    return places
 
 
 def _notices(one: _Said, limits: Limits, length: int) -> Iterator[Notice]:
@@ -336,8 +275,25 @@ def _notices(one: _Said, limits: Limits, length: int) -> Iterator[Notice]:
             ),
             refused=True,
         )
+    if any(picture.video for picture in one.pictures) and not limits.video_bytes:
+        yield Notice(
+            "pictures",
+            tr("{label} takes no video from here; send pictures there", label=label),
+            refused=True,
+        )
     for picture in one.pictures:
-        if len(picture.alt) > limits.alt:
+        own = picture.video and limits.video_alt is not None
+        most = (limits.video_alt or 0) if own else limits.alt
+        if picture.alt and not most:
+            yield Notice(
+                "no-alt",
+                tr(
+                    "{label} shows no alt text with a video; say in the text what it shows",
+                    label=label,
+                ),
+                refused=False,
+            )
+        elif len(picture.alt) > most:
             yield Notice(
                 "alt-length",
                 tr(
@@ -346,7 +302,7 @@ def _notices(one: _Said, limits: Limits, length: int) -> Iterator[Notice]:
                     name=picture.name,
                     count=len(picture.alt),
                     label=label,
-                    alt=limits.alt,
+                    alt=most,
                 ),
                 refused=True,
             )

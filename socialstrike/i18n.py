@@ -12,7 +12,7 @@ import gettext
 import locale
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -76,7 +76,8 @@ def translated(text: str) -> str:
 
     The words that filled its places are found again by the catalogue's own texts.
     """
-    return text if _current == "en" else _translated(text, _current)
+    # The catalogue holds its own heading under the empty text.
+    return text if _current == "en" or not text else _translated(text, _current)
 
 
 @cache
@@ -91,7 +92,10 @@ def _translated(text: str, language: Language) -> str:
                 return _filled(other, filled)
     # A kept sentence is often what happened and what there is to do.
     what, then, rest = text.partition("; ")
-    return f"{translated(what)}{tr('; ')}{translated(rest)}" if then else text
+    if not then:
+        return text
+    semicolon = tr("; ")
+    return f"{translated(what)}{semicolon}{translated(rest)}"
 
 
 def _part(text: str) -> str:
@@ -169,7 +173,7 @@ def _plain(text: str) -> str:
     return text.replace("{{", "{").replace("}}", "}")
 
 
-def _filled(text: str, values: dict[str, object]) -> str:
+def _filled(text: str, values: Mapping[str, object]) -> str:
     return text.format(**values) if values else text
 
 

@@ -12,7 +12,7 @@ import typer
 from socialstrike.cli import output
 from socialstrike.cli.context import AsJson, Campaign, opened
 from socialstrike.cli.posts_change import OfPost, SomeIds, chosen, many
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, translated
 
 if TYPE_CHECKING:
     from socialstrike.approvals import Recorded
@@ -238,7 +238,9 @@ def waiting(context: typer.Context, campaign: Campaign = None, as_json: AsJson =
         output.as_json([{"id": delivery, "lacks": why} for delivery, why in lacking.items()])
     else:
         output.table(
-            (tr("id"), tr("approval")), lacking.items(), empty=tr("Nothing waits for approval.")
+            (tr("id"), tr("approval")),
+            [(delivery, translated(why)) for delivery, why in lacking.items()],
+            empty=tr("Nothing waits for approval."),
         )
     if lacking:
         raise typer.Exit(3)

@@ -113,9 +113,9 @@ def set_(
         if quorum is not None:
             deciding.set_quorum(session, name, quorum, now=now, actor=house.actor)
     output.line(
-        tr("{name}: changed, the strike is on {day}.", name=name, day=wanted.day)
+        tr("{name}: changed, the strike is on {day}.", name=name, day=output.day(wanted.day))
         if before
-        else tr("{name}: added, the strike is on {day}.", name=name, day=wanted.day)
+        else tr("{name}: added, the strike is on {day}.", name=name, day=output.day(wanted.day))
     )
 
 

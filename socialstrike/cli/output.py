@@ -124,11 +124,18 @@ def when(moment: datetime | None) -> str:
     return "" if moment is None else moment.strftime(tr("%Y-%m-%d %H:%M:%S %Z"))
 
 
+def day(which: date) -> str:
+    """A day for people."""
+    return which.strftime(tr("%Y-%m-%d"))
+
+
 def _short(cell: object) -> str:
     if cell is None:
         return ""
     if isinstance(cell, datetime):
         return when(cell)
+    if isinstance(cell, date):
+        return day(cell)
     return " ".join(str(cell).split())
 
 

@@ -124,7 +124,7 @@ def _print(
         )
     output.line(
         tr(
-            "{count} would go out, {latest:.0f} s late at most; {count2} problems.",
+            "{count} would go out, {latest:.0f} s late at most; problems: {count2}.",
             count=len(played.sent_at),
             latest=played.latest.total_seconds(),
             count2=len(played.problems),

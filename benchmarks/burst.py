@@ -4,7 +4,7 @@ Half the accounts are on X, half on Facebook; the sandbox answers each call afte
 distant server does. The limit is the bare loop: the same client libraries, as many threads, nothing
 recorded. The peer is a script on APScheduler's own job store, with its defaults.
 
-    python benchmarks/burst.py [--accounts 2000] [--latency-ms 100] [--workers 256]
+    python -m benchmarks.burst [--accounts 2000] [--latency-ms 100] [--workers 256]
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def product(sandbox: SandboxProcess, made: Credentials, workers: int) -> float:
         with App(options) as house:
             vault = house.vault
             now = house.clock.now()
-            due = now + timedelta(seconds=4)
+            due = now + timedelta(seconds=15)
             with house.database.write() as session:
                 for platform, name, credentials in made:
                     accounts.add(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,14 +14,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from socialstrike import audit, platforms, redaction
-from socialstrike.db.models import Account, Delivery
+from socialstrike.db.models import Account, Delivery, Home
 from socialstrike.db.session import Database
 from socialstrike.exceptions import InvalidInput, NotFound, VaultError
-from socialstrike.i18n import tr
+from socialstrike.i18n import stored, tr
 from socialstrike.lifecycle import State
 from socialstrike.platforms.addresses import checked_base_url
-from socialstrike.platforms.base import Access, Identity, Swap, TemporarilyUnavailable
-from socialstrike.vault import Vault, for_sealing, place_of
+from socialstrike.platforms.base import TemporarilyUnavailable
+from socialstrike.platforms.credentials import Access, Identity, Swap
+from socialstrike.vault import Place, Vault, for_sealing, place_of
 from socialstrike.vault.record import home_of
 
 _NAME = re.compile(r"[\w][\w.@-]{0,99}")
@@ -163,9 +164,9 @@ class Expiry:
         return self.queued_after > 0 and self.left <= timedelta(days=1)
 
     def __str__(self) -> str:
-        days = next((n for n in _WARNED if self.left <= timedelta(days=n)), _WARNED[-1])
+        days = next((n for n in WARNED if self.left <= timedelta(days=n)), WARNED[-1])
         when = tr("within {days} days", days=days) if days > 1 else tr("within a day")
-        begun = tr("has ended") if self.left <= timedelta(0) else f"ends {when}"
+        begun = tr("has ended") if self.left <= timedelta(0) else tr("ends {when}", when=when)
         queued = tr(
             "; {queued_after} deliveries are queued after that", queued_after=self.queued_after
         ) * bool(self.queued_after)
@@ -181,7 +182,7 @@ class Expiry:
 
 
 #: So many days before an account stops working it is said.
-_WARNED = (1, 7, 14)
+WARNED = (1, 7, 14)
 
 
 def expiries(session: Session, now: datetime) -> list[Expiry]:
@@ -200,7 +201,7 @@ def expiries(session: Session, now: datetime) -> list[Expiry]:
         select(Account.name, Account.platform, Account.expires_at, waiting)
         .where(
             Account.forgotten_at.is_(None),
-            Account.expires_at <= now + timedelta(days=_WARNED[-1]),
+            Account.expires_at <= now + timedelta(days=WARNED[-1]),
         )
         .order_by(Account.expires_at)
     )
@@ -245,27 +246,69 @@ def check_fields(platform: str, credentials: Mapping[str, str]) -> dict[str, str
     return fields
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Sealed:
+    """An account's credentials as they are stored, and what they were sealed for."""
+
+    place: Place
+    allow_local: bool
+    credentials: bytes | None
+
+
+def sealed(session: Session, ids: Collection[int]) -> dict[int, Sealed]:
+    """The stored credentials of many accounts, by the accounts' ids: 0.02 ms each."""
+    home = select(Home.database_id).scalar_subquery()
+    rows = session.execute(
+        select(
+            Account.id,
+            home,
+            Account.platform,
+            Account.name,
+            Account.base_url,
+            Account.allow_local,
+            Account.credentials,
+        ).where(Account.id.in_(ids))
+    )
+    return {
+        key: Sealed(Place(database, platform, name, server), allow_local, credentials)
+        for key, database, platform, name, server, allow_local, credentials in rows
+    }
+
+
+def one_of_each_platform(session: Session) -> list[int]:
+    """For every platform that is posted to, an account there, by its id."""
+    usable = select(func.min(Account.id)).where(Account.forgotten_at.is_(None))
+    return list(session.scalars(usable.group_by(Account.platform)))
+
+
 def access(session: Session, vault: Vault, account: Account) -> Access:
     """Open an account's credentials for use. From here on no log record can show them.
 
     Raises VaultError where they were forgotten or do not open.
     """
-    if account.credentials is None:
+    place = place_of(home_of(session), account)
+    return opened(vault, Sealed(place, account.allow_local, account.credentials))
+
+
+def opened(vault: Vault, found: Sealed) -> Access:
+    """The same for credentials that were read before."""
+    place = found.place
+    if found.credentials is None:
         raise VaultError(
             tr(
                 "the credentials of {name} were forgotten; add them again with: socialstrike"
                 " accounts add {platform} {name}",
-                name=account.name,
-                platform=account.platform,
+                name=place.account,
+                platform=place.platform,
             )
         )
-    credentials = vault.open(place_of(home_of(session), account), account.credentials)
-    _remember(account.platform, credentials)
+    credentials = vault.open(place, found.credentials)
+    _remember(place.platform, credentials)
     return Access(
-        account=account.name,
+        account=place.account,
         credentials=credentials,
-        base_url=account.base_url,
-        allow_local=account.allow_local,
+        base_url=place.server,
+        allow_local=found.allow_local,
     )
 
 
@@ -358,7 +401,7 @@ def forget(session: Session, account: Account, *, now: datetime, actor: str) -> 
     """
     account.credentials = None
     account.forgotten_at = now
-    account.paused_at, account.pause_reason = now, tr("its credentials were forgotten")
+    account.paused_at, account.pause_reason = now, stored("its credentials were forgotten")
     audit.append(
         session, now, "account.forgotten", actor, account=account.name, platform=account.platform
     )

@@ -19,10 +19,10 @@ from socialstrike import audit, campaigns, signatures
 from socialstrike.audit.chain import Fact
 from socialstrike.db.models import Approval, Approver, Delivery, Home, Post
 from socialstrike.exceptions import InvalidInput, NotFound, VerificationFailed
-from socialstrike.i18n import tr
+from socialstrike.i18n import stored, tr
 from socialstrike.lifecycle import TERMINAL, State
 from socialstrike.queue import Job, gate, select_ids
-from socialstrike.queue.job import content
+from socialstrike.queue.job import content_of
 from socialstrike.signatures import Statement
 
 
@@ -100,7 +100,7 @@ def remove(session: Session, name: str, *, now: datetime, actor: str) -> int:
     for approval, delivery in rows:
         approval.voided_at = now
         facts = {**jobs[delivery].facts(), "content": approval.content_hash}
-        why = tr("the approver was removed")
+        why = stored("the approver was removed")
         audit.append(session, now, "approval.voided", actor, **facts, person=name, reason=why)
     return len(rows)
 
@@ -174,7 +174,7 @@ def request(
                 "hash": job.content_hash,
                 "salt": job.salt,
                 "due_at": job.due_at.isoformat(),
-                **content(job.platform, job.account, job.text, job.link, job.media),
+                **content_of(job),
             }
             for job in jobs
         ],
@@ -276,7 +276,7 @@ def _all(
             continue
         fault = _fault(session, approver, job, said, terms=terms, people=people)
         if fault:
-            refused.append(f"delivery {job.delivery} {fault}")
+            refused.append(tr("delivery {id} {fault}", id=job.delivery, fault=fault))
             continue
         _give(session, approver, job, said, now=now, actor=actor)
         given.append(job.delivery)

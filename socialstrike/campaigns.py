@@ -70,15 +70,15 @@ def ended(session: Session, since: datetime, until: datetime) -> bool:
     window over, and everything settled. One without a delivery has no end.
     """
     for campaign in every(session):
-        over = _over(campaign)
-        if over > until:
+        end = over(campaign)
+        if end > until:
             continue
         open_, last = session.execute(
             select(
                 func.count().filter(Delivery.state.in_(_OPEN)), func.max(Delivery.updated_at)
             ).where(Delivery.post_id.in_(select(Post.id).where(Post.campaign_id == campaign.id)))
         ).one()
-        if last is not None and not open_ and since < max(over, last) <= until:
+        if last is not None and not open_ and since < max(end, last) <= until:
             return True
     return False
 
@@ -138,7 +138,7 @@ def store(session: Session, wanted: CampaignSpec, *, now: datetime, actor: str) 
     return campaign
 
 
-def _over(campaign: Campaign) -> datetime:
+def over(campaign: Campaign) -> datetime:
     """The moment after the window's last one, in UTC; the later one where a clock change leaves
     two.
     """

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import tr
 
 #: A lease is carried on by each heartbeat, every 5 s: three may be lost before it ends.
 _SHORTEST_LEASE = 15.0
@@ -76,6 +77,21 @@ class Settings(BaseSettings):
         " waited during a stop or a sleep is no flood.",
     )
 
+    verify_after: float = Field(
+        900.0,
+        ge=0,
+        description="How long after it went out a post is looked for on its platform, where that"
+        " costs nothing; 0 for never.",
+    )
+    alerts_file: Path | None = Field(
+        None, description="The file of alert addresses, if not the one in the home."
+    )
+    alerts_group: float = Field(
+        30.0, ge=0.1, le=3600, description="What happens within this time becomes one alert."
+    )
+
+    #: Whether alerts leave the house; no variable of the environment says so.
+    alerts_leave: ClassVar[bool] = True
     #: Whether the waits may not be shorter than is safe; no variable of the environment says so.
     floors_hold: ClassVar[bool] = True
 
@@ -94,8 +110,10 @@ class Settings(BaseSettings):
         if value < floor:
             raise PydanticCustomError(
                 "below_floor",
-                "{value} s is too short to rule out that a post goes out twice; give at least"
-                " {floor} s, or leave it out",
+                tr(
+                    "{value} s is too short to rule out that a post goes out twice; give at least"
+                    " {floor} s, or leave it out"
+                ),
                 {"value": f"{value:g}", "floor": f"{floor:g}"},
             )
         return value
@@ -119,8 +137,11 @@ class Settings(BaseSettings):
             return self.database_url_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             raise InvalidInput(
-                f"the database URL cannot be read from {self.database_url_file}, which"
-                " SOCIALSTRIKE_DATABASE_URL_FILE names"
+                tr(
+                    "the database URL cannot be read from {database_url_file}, which"
+                    " SOCIALSTRIKE_DATABASE_URL_FILE names",
+                    database_url_file=self.database_url_file,
+                )
             ) from None
 
     @property
@@ -132,6 +153,11 @@ class Settings(BaseSettings):
     def media(self) -> Path:
         """Where imported pictures are kept, named by their SHA-256."""
         return self.home / "media"
+
+    @property
+    def alerts(self) -> Path | None:
+        """Where the file of alert addresses is, if there is one; None where none may be used."""
+        return (self.alerts_file or self.home / "alerts.txt") if self.alerts_leave else None
 
     @property
     def settle_after(self) -> float:
@@ -149,6 +175,7 @@ class RehearsalSettings(Settings):
     """
 
     floors_hold: ClassVar[bool] = False
+    alerts_leave: ClassVar[bool] = False
 
 
 def _safe_settle(connect: float, read: float) -> float:

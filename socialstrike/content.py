@@ -238,6 +238,9 @@ def urls(text: str) -> Iterator[tuple[int, int]]:
     position = 0  # where to look on
     used = 0  # where the last address ended
     while run := _HOST.search(text, position) if "." in text else None:
+        if "." not in run[0]:  # as most words: a sixth of what checking a post costs is here
+            position = run.end()
+            continue
         protocol = _protocol_before(text, run.start(), used)
         found = _domain(text, run, protocol is not None, used)
         if found is None:

@@ -32,10 +32,11 @@ class CampaignSpec:
 
 @dataclass(frozen=True, slots=True)
 class DraftMedia:
-    """One picture: an absolute path, its description, and what is published of it.
+    """One picture or video: an absolute path, its description, and what is published of it.
 
     ``sha256`` and ``size`` (bytes) are those of the cleaned picture; ``original`` is the SHA-256
-    of the file as it lies there, None where that is the same.
+    of the file as it lies there, None where that is the same. A video alone has ``seconds`` and
+    ``measures``, its width and height in pixels.
     """
 
     path: Path
@@ -44,6 +45,13 @@ class DraftMedia:
     sha256: str
     size: int
     original: str | None = None
+    seconds: float | None = None
+    measures: tuple[int, int] | None = None
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is a video, which stands alone in its post."""
+        return self.mime_type.startswith("video/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,8 @@ class DraftDelivery:
     """One post to one account at one time.
 
     ``text`` is final but for the link; ``local_time`` is ISO 8601 without an offset, in
-    ``timezone``; ``due_at`` and ``late_after`` are aware, in UTC.
+    ``timezone``; ``due_at`` and ``late_after`` are aware, in UTC. ``part`` of ``parts`` is its
+    place in a thread.
     """
 
     account: str
@@ -62,13 +71,23 @@ class DraftDelivery:
     local_time: str
     timezone: str
     late_after: datetime
+    part: int = 1
+    parts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A post as read: ``where`` and ``line`` (1-based, None for a command) say from what.
 
-    ``local_times`` are the times its schedule resolves to, whatever the accounts.
+    ``local_times`` are the times its schedule resolves to, whatever the accounts. ``options`` is
+    what it asks for (see platforms.base.Payload), None for nothing.
+
+    Each part of a thread is a post of its own. ``texts`` are those of the whole thread, and
+    ``after`` is the key of the part before; the first part has with ``later`` the pictures of the
+    parts after it.
+
+    Of an occupation that carries links, each time is a post of its own: ``fed`` is the key of the
+    whole, and which time it is.
     """
 
     kind: str
@@ -81,6 +100,10 @@ class Draft:
     campaign: str | None = None
     day: date | None = None
     local_times: tuple[str, ...] = ()
+    options: Mapping[str, str] | None = None
+    after: str | None = None
+    later: tuple[tuple[DraftMedia, ...], ...] = ()
+    fed: tuple[str, int] | None = None
 
     @property
     def key(self) -> str:
@@ -90,17 +113,35 @@ class Draft:
         adds its deliveries and leaves the others alone. A picture counts as the file it is made
         from, so that a better cleaning makes no new post.
         """
-        said = {
+        if self.fed is not None:
+            return slot_key(*self.fed)
+        said: dict[str, object] = {
             "campaign": self.campaign,
             "day": self.day.isoformat() if self.day else None,
             "kind": self.kind,
             "texts": self.texts,
             "link": self.link,
-            "media": [[p.original or p.sha256, p.alt] for p in self.media],
+            "media": _named(self.media),
             "times": self.local_times,
         }
+        # Only where there are any, so that every other post stays what it was.
+        if self.later:
+            said["later"] = [_named(media) for media in self.later]
+        if self.after is not None:
+            said["after"] = self.after
+        if self.options:
+            said["options"] = dict(self.options)
         canonical = json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _named(media: tuple[DraftMedia, ...]) -> list[list[str]]:
+    return [[picture.original or picture.sha256, picture.alt] for picture in media]
+
+
+def slot_key(series: str, number: int) -> str:
+    """The key of one time of an occupation that carries links, whatever link it carries."""
+    return hashlib.sha256(f"{series}:{number}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

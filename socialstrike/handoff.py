@@ -22,14 +22,13 @@ from socialstrike.lifecycle import State
 from socialstrike.platforms.base import (
     CredentialsRefused,
     OutcomeUnknown,
-    OwnScheduler,
     Payload,
     PlatformError,
     Publication,
     Rejected,
-    Scheduled,
     TemporarilyUnavailable,
 )
+from socialstrike.platforms.own_scheduler import OwnScheduler, Scheduled
 from socialstrike.publisher import Publisher
 from socialstrike.queue import Begun, Job, Stale
 from socialstrike.retries import Again, GiveUp, LookUp, Pause

@@ -95,7 +95,8 @@ class Listener:
 
             def do_GET(self) -> None:
                 good = listener._take(self.path, self.headers.get("Host", ""))
-                words = translated(_DONE) if good else tr("This is not the answer that was waited for.")
+                wrong = tr("This is not the answer that was waited for.")
+                words = translated(_DONE) if good else wrong
                 body = f"<!DOCTYPE html><title>socialstrike</title><p>{words}</p>".encode()
                 self.send_response(200 if good else 400)
                 for name, value in {**_HEADERS, "Content-Length": str(len(body))}.items():

@@ -1,4 +1,4 @@
-"""The pictures: what was approved at import is what goes out, from whichever machine.
+"""The pictures and videos: what was approved at import is what goes out, from whichever machine.
 
 They are cleaned first: what is kept, counted and sent is the picture without what its file told of
 place, hour and camera. They are kept in the database, named by their SHA-256, so the same picture
@@ -39,7 +39,8 @@ def keep(session: Session, found: Iterable[DraftMedia]) -> None:
         if session.scalar(select(Picture.sha256).where(Picture.sha256 == picture.sha256)):
             continue
         try:
-            content = files.read(picture.path, pictures.MAX_BYTES)
+            most = pictures.MAX_FILM_BYTES if picture.is_video else pictures.MAX_BYTES
+            content = files.read(picture.path, most)
         except OSError as error:
             reason = error.strerror or str(error)
             raise InvalidInput(
@@ -70,9 +71,15 @@ def load(session: Session, folder: Path, stored: Iterable[Mapping[str, Any]]) ->
             path=_file(session, folder, picture),
             mime_type=picture["mime_type"],
             alt=picture["alt"],
+            measures=_measures(picture.get("measures")),
         )
         for picture in stored
     )
+
+
+def _measures(stored_as: object) -> tuple[int, int] | None:
+    """What JSON made a list of."""
+    return (int(stored_as[0]), int(stored_as[1])) if isinstance(stored_as, list) else None
 
 
 def _file(session: Session, folder: Path, picture: Mapping[str, Any]) -> Path:
@@ -95,7 +102,8 @@ def _file(session: Session, folder: Path, picture: Mapping[str, Any]) -> Path:
 
 def _is(path: Path, sha256: str) -> bool:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+        with path.open("rb") as file:  # a video is not read whole for this
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
     except OSError:
         return False
 

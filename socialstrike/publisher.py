@@ -10,33 +10,36 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from sqlalchemy.orm import Session
 
-from socialstrike import accounts, media, platforms, queue
+from socialstrike import accounts, media, queue
+from socialstrike.adapters import Adapters
 from socialstrike.clock import Clock, SystemClock
 from socialstrike.config import Settings
 from socialstrike.db.session import Database
+from socialstrike.db.writer import Together
 from socialstrike.exceptions import DatabaseDamaged, DatabaseError, VaultError
 from socialstrike.i18n import stored
 from socialstrike.platforms.base import (
     CredentialsRefused,
+    Media,
     OutcomeUnknown,
     Payload,
     Platform,
     PlatformError,
     Publication,
-    Swap,
     TemporarilyUnavailable,
 )
-from socialstrike.queue import Begun, Job, Stale
+from socialstrike.platforms.credentials import Swap
+from socialstrike.queue import Accepted, Begun, Job, Stale
 from socialstrike.retries import Again, GiveUp, LookUp, Pause, RetryPolicy
 from socialstrike.vault import Vault
 
+A = TypeVar("A")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -57,6 +60,9 @@ class Writes(Protocol):
 
     def run(self, change: Callable[[Session], T], /) -> T:
         """Run ``change``; raise what it raises, or DatabaseError, with nothing written."""
+
+    def run_together(self, change: Together[A, T], item: A, /) -> T:
+        """The same for many threads at once; see Writer."""
 
 
 class Publisher:
@@ -79,6 +85,7 @@ class Publisher:
         self._settings = settings
         self._clock = clock
         self._owner = owner
+        self.adapters = Adapters(database, vault, settings, clock, renewed=self._renewed)
         self._rng = random.Random()  # noqa: S311  (jitter, not a secret)
         self._policy = RetryPolicy(
             base=settings.retry_base, most=settings.retry_most, settle=settings.settle_after
@@ -120,17 +127,8 @@ class Publisher:
             )
             self._failed(job, number, TemporarilyUnavailable(why))
         else:
-            self._settle(
-                lambda session, now: queue.accepted(
-                    session,
-                    job,
-                    number,
-                    publication,
-                    pace_until=self._pace_until(job, now),
-                    now=now,
-                    actor=self._owner,
-                )
-            )
+            done = Accepted(job, number, publication)
+            self._patiently(lambda: self._writer.run_together(self._accept, done))
             log.info("delivery %s is out on %s: %s", job.delivery, job.account, publication.url)
 
     def reconcile(self, job: Job) -> None:
@@ -153,6 +151,11 @@ class Publisher:
                 )
             )
 
+    def _accept(self, session: Session, done: Sequence[Accepted]) -> list[bool]:
+        now = self._clock.now()
+        paced = [each._replace(pace_until=self._pace_until(each.job, now)) for each in done]
+        return queue.accepted_all(session, paced, now=now, actor=self._owner)
+
     def _pace_until(self, job: Job, now: datetime) -> datetime | None:
         """What is late was held up, and more of it may wait: let it out one by one."""
         if now - job.due_at < _CATCHING_UP or not self._settings.catch_up:
@@ -160,12 +163,7 @@ class Publisher:
         return now + timedelta(seconds=self._settings.catch_up)
 
     def _platform(self, job: Job) -> Platform:
-        with self._database.read() as session:
-            account = accounts.get(session, job.account)
-            access = accounts.access(session, self._vault, account)
-        access = replace(access, renewed=lambda fields: self._renewed(job.account, fields))
-        timeout = (self._settings.connect_timeout, self._settings.read_timeout)
-        return platforms.get(job.platform)(access, timeout=timeout)
+        return self.adapters.of(job)
 
     def _renewed(self, name: str, fields: Mapping[str, str]) -> None:
         """Keep what renewed itself; where that fails, the next job logs in again."""
@@ -186,9 +184,23 @@ class Publisher:
                 raise TemporarilyUnavailable(why) from None
 
     def _payload(self, job: Job) -> Payload:
-        with self._database.read() as session:
-            pictures = media.load(session, self._settings.media, job.media)
-        return Payload(key=job.key, text=job.text, link=job.link, media=pictures)
+        pictures: tuple[Media, ...] = ()
+        reply_to = None
+        if job.media or job.after is not None:
+            with self._database.read() as session:
+                pictures = media.load(session, self._settings.media, job.media)
+                reply_to = queue.above(session, job)
+        asked = job.options or {}
+        return Payload(
+            key=job.key,
+            text=job.text,
+            link=job.link,
+            media=pictures,
+            visibility=asked.get("visibility"),
+            content_warning=asked.get("content_warning"),
+            language=asked.get("language"),
+            reply_to=reply_to,
+        )
 
     def _since(self, job: Job) -> datetime:
         """From when on a look-up searches, by this machine's clock, as the adapters reckon.
@@ -204,9 +216,7 @@ class Publisher:
 
     def _begin(self, job: Job) -> Begun | None:
         before = self._clock.boottime()
-        begun = self._writer.run(
-            lambda session: queue.begin(session, job, now=self._clock.now(), owner=self._owner)
-        )
+        begun = self._writer.run_together(self._write_tickets, job)
         if self._paused_since(before):
             self._failed(
                 begun.job,
@@ -217,6 +227,9 @@ class Publisher:
             )
             return None
         return begun
+
+    def _write_tickets(self, session: Session, jobs: Sequence[Job]) -> list[Begun | Stale]:
+        return queue.begin_all(session, jobs, now=self._clock.now(), owner=self._owner)
 
     def _paused_since(self, before: float) -> bool:
         """Whether the machine stood still for so long that the claim may be another's."""
@@ -295,12 +308,17 @@ class Publisher:
         self._settle(change)
 
     def _settle(self, change: Callable[[Session, datetime], bool]) -> None:
-        """Write the outcome down, patiently: a busy or full disk must not turn it into a doubt."""
+        self._patiently(
+            lambda: self._writer.run(lambda session: change(session, self._clock.now()))
+        )
+
+    def _patiently(self, write: Callable[[], object]) -> None:
+        """Write an outcome down: a busy or full disk must not turn it into a doubt."""
         deadline = self._clock.boottime() + _PATIENCE
         pause = 0.1
         while True:
             try:
-                self._writer.run(lambda session: change(session, self._clock.now()))
+                write()
             except DatabaseError as error:
                 damaged = isinstance(error, DatabaseDamaged)  # no waiting mends that
                 if damaged or self._clock.boottime() > deadline:

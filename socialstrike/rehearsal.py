@@ -26,6 +26,7 @@ from socialstrike.audit.chain import Verdict
 from socialstrike.config import RehearsalSettings
 from socialstrike.drafts import CampaignSpec, Draft, PostFile
 from socialstrike.exceptions import InvalidInput
+from socialstrike.i18n import tr
 from socialstrike.platforms import REGISTRY
 from socialstrike.sandbox.process import SandboxProcess
 from socialstrike.scheduler import Scheduler
@@ -97,8 +98,11 @@ class Rehearsal:
         options = settings(RehearsalSettings, home=home, key_file=home / "vault.key", **_PATIENCE)
         if options.database.exists():
             raise InvalidInput(
-                f"{home} holds a home already, and a rehearsal must not touch it; name an empty"
-                " folder, or leave --home out"
+                tr(
+                    "{home} holds a home already, and a rehearsal must not touch it; name an"
+                    " empty folder, or leave --home out",
+                    home=home,
+                )
             )
         self.guessed: list[str] = []
         # No limit: a quarter of an hour of the real day passes in less than a second.
@@ -194,7 +198,7 @@ class Rehearsal:
             check_past=False,
         )
         if not any(draft.deliveries for file in self.files for draft in file.drafts):
-            raise InvalidInput("there is no post in it to rehearse")
+            raise InvalidInput(tr("there is no post in it to rehearse"))
 
     def _guess(self, name: str) -> str:
         self.guessed.append(name)

@@ -63,7 +63,7 @@ class Retractions(Publisher):
         with self._database.read() as session:
             jobs = queue.retractable(session, list(ids))
         accounts: dict[str, list[Job]] = defaultdict(list)
-        for job in jobs:
+        for job in queue.last_first(jobs):
             accounts[job.account].append(job)
         ended = threading.Event()
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="retract") as pool:
@@ -139,7 +139,7 @@ class Retractions(Publisher):
             at = (
                 stored(" after {retry_at:%H:%M:%S} UTC", retry_at=error.retry_at)
                 if error.retry_at
-                else " later"
+                else stored(" later")
             )
             remedy = stored("give the same command again{at}", at=at)
         why = f"{what}; {remedy}" if remedy else what

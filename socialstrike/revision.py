@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from socialstrike import content, platforms
+from socialstrike import content, platforms, queue
 from socialstrike.db.models import Account, Campaign, Delivery, Post
 from socialstrike.exceptions import InvalidInput
 from socialstrike.i18n import tr
+from socialstrike.post_file import thread
 from socialstrike.post_file.times import Calendar
 from socialstrike.queue import Change, Job, select_ids
 
@@ -42,8 +43,10 @@ def reworded(session: Session, ids: Sequence[int], rewrite: Callable[[str], str]
     wrong: list[str] = []
     for row in _rows(session, ids):
         text = rewrite(row.change.text)
-        if row.campaign is not None and row.campaign.hashtag and text.strip():
-            text = content.with_hashtag(text, row.campaign.hashtag)
+        # A thread has the hashtag in its first part.
+        hashtag = row.campaign.hashtag if row.campaign and row.job.after is None else None
+        if hashtag and text.strip():
+            text = content.with_hashtag(text, hashtag)
         if text == row.change.text:
             continue
         fault = _fault(row, text)
@@ -55,21 +58,24 @@ def reworded(session: Session, ids: Sequence[int], rewrite: Callable[[str], str]
 
 
 def moved_to(session: Session, ids: Sequence[int], at: str, now: datetime) -> list[Change]:
-    """The deliveries at another time, written as in a post file: in each one's own zone, ``D``
-    being its campaign's day. Raises NotFound, or InvalidInput where the time cannot be used.
+    """The deliveries, with what waits of their threads, at another time, written as in a post file:
+    in each one's own zone, ``D`` being its campaign's day. Raises NotFound, or InvalidInput where
+    the time cannot be used.
     """
 
     def moment(row: _Row) -> datetime:
         day = row.campaign.day if row.campaign is not None else None
         return Calendar(ZoneInfo(row.timezone), day).resolve(at)
 
-    return _moved(session, ids, moment, now)
+    return _moved(session, queue.whole(session, ids), moment, now)
 
 
 def moved_by(session: Session, ids: Sequence[int], by: timedelta, now: datetime) -> list[Change]:
-    """The deliveries so much later, or earlier; by the clock on the wall it may be an hour more
-    or less where the clocks change. Raises NotFound, or InvalidInput for a time that has passed.
+    """The deliveries, with what waits of their threads, so much later, or earlier; by the clock on
+    the wall it may be an hour more or less where the clocks change. Raises NotFound, or
+    InvalidInput for a time that has passed.
     """
+    ids = queue.whole(session, ids)
     return _moved(session, ids, lambda row: row.change.due_at + by, now)
 
 
@@ -134,6 +140,8 @@ def _fault(row: _Row, text: str) -> str | None:
     """Why ``text`` cannot be what this delivery says."""
     if not text.strip():
         return tr("would say nothing; write a text")
+    if len(thread.split(text)) > 1:
+        return tr("would hold a line ---, which divides the parts of a new thread; leave it out")
     bad = content.forbidden_character(text) or content.unclosed_direction(text)
     if bad:
         return tr(
@@ -143,7 +151,7 @@ def _fault(row: _Row, text: str) -> str | None:
         )
     adapter = platforms.get(row.account.platform)
     limits = adapter.limits_for(row.account.told)
-    length = limits.length(adapter.compose(text, row.job.link))
+    length = adapter.count(limits, text, row.job.link, row.job.options)
     if length > limits.text:
         return tr(
             "would count {length} of {text} on {label} (for {name}), {length2} too many"

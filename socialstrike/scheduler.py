@@ -25,6 +25,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from socialstrike import campaigns, heartbeat, queue
+from socialstrike.adapters import SOON
+from socialstrike.alerts import Herald
 from socialstrike.audit.keeper import Keeper
 from socialstrike.clock import Clock, SystemClock
 from socialstrike.config import Settings
@@ -39,6 +41,7 @@ from socialstrike.exceptions import (
 from socialstrike.handoff import HandOffs
 from socialstrike.i18n import tr
 from socialstrike.preflight import Lookout
+from socialstrike.presence import Patrol
 from socialstrike.queue import Job
 from socialstrike.vault import Vault
 
@@ -62,16 +65,22 @@ class Scheduler:
         self._keeper = Keeper(database, vault, clock, campaigns.ended)
         self._lookout = Lookout(database, vault, settings, clock, actor=self.id)
         self._publisher = HandOffs(database, self._writer, vault, settings, clock, owner=self.id)
+        self._herald = Herald(database, settings, clock, actor=self.id)
         self._flights: dict[int, int] = {}  # delivery in a worker's hands → its account
         self._flights_lock = threading.Lock()
-        self._wake = threading.Event()
+        self._wake = wake = threading.Event()
+        self._patrol = Patrol(
+            database, self._writer, vault, settings, clock, owner=self.id, done=wake.set
+        )
         # Plain, because a signal handler may not touch a lock that the main thread holds.
         self._ending = False
         self._tending = True
         self._quiet = False
         self._errand = False
+        self._more = False  # the last claim left something that is due
         self._tended_at = clock.boottime()
         self._next: datetime | None = None
+        self._warm_for: datetime | None = None  # the due time that adapters are made ready for
         self._drift = self._drift_now()
         self._moved = timedelta(0)  # by steps of the clock that are not in the database yet
 
@@ -96,12 +105,15 @@ class Scheduler:
                 return
             self._errand = errand
             self._take_over()
+            if not errand:
+                self._herald.start()
             if ready is not None:
                 ready()
             self._work(until_idle or errand)
         finally:
             self._writer.close()
             lock.release()
+            self._herald.close()  # whoever takes over does not wait for it
 
     def stop(self) -> None:
         """Begin nothing new, finish what has begun, then return from ``run``."""
@@ -173,9 +185,13 @@ class Scheduler:
         timer = self._timer()
         watch = self._database.watch()
         pool = ThreadPoolExecutor(self._settings.workers, thread_name_prefix="worker")
+        if not self._errand:
+            self._patrol.start()
+        if not (self._errand or until_idle):
+            self._alarm(timer, "load", self._publisher.adapters.load, 0)
         try:
             while not self._ending:
-                if self._round(pool, timer) and until_idle:
+                if self._round(pool, timer, watch) and until_idle:
                     break
                 self._wait(watch)
         finally:
@@ -183,6 +199,7 @@ class Scheduler:
             timer.shutdown(wait=False)
             # What has begun is finished; what has not goes back to the queue.
             pool.shutdown(wait=True, cancel_futures=True)
+            self._patrol.close()
             watch.close()
         self._flights.clear()
         self._recover(tr("the scheduler ended"))
@@ -204,7 +221,7 @@ class Scheduler:
         self._tending = True
         self._wake.set()
 
-    def _round(self, pool: ThreadPoolExecutor, timer: BackgroundScheduler) -> bool:
+    def _round(self, pool: ThreadPoolExecutor, timer: BackgroundScheduler, watch: Watch) -> bool:
         """Look once at everything; whether nothing is left that this machine could do."""
         try:
             if moved := self._moved:
@@ -221,9 +238,10 @@ class Scheduler:
                     self._alarm(timer, "preflight", self._lookout.look, 0)
                 self._writer.run(self._beat)
                 self._recover(tr("claims were left behind"))
-            while self._lend(pool):
-                pass
-            return self._plan(timer)
+            self._changed(watch)  # what has changed until now is seen in this round
+            while not (self._more and len(self._flights) > self._settings.workers):
+                if (seen := self._lend(pool)) is not None:
+                    return self._plan(timer, *seen)
         except IntegrityError:
             return False  # another scheduler claimed for the same account; look again
         except DatabaseDamaged:
@@ -231,7 +249,7 @@ class Scheduler:
         except DatabaseError as error:
             log.error("%s Trying again.", error)
             self._next = self._clock.now() + timedelta(seconds=1)
-            return False
+        return False  # or the workers have enough for now
 
     def _beat(self, session: Session) -> None:
         now = self._clock.now()
@@ -241,15 +259,20 @@ class Scheduler:
         until = now + timedelta(seconds=self._settings.lease)
         queue.extend(session, mine, until=until, owner=self.id)
 
-    def _lend(self, pool: ThreadPoolExecutor) -> bool:
-        """Claim what is due and hand it to the pool; whether it is worth looking again at once."""
+    def _lend(self, pool: ThreadPoolExecutor) -> tuple[queue.Next, list[int]] | None:
+        """Claim what is due and hand it to the pool; None where that was worth another look, else
+        what comes next, and the accounts that were busy then.
+        """
         now = self._clock.now()
-        due = self._due()
-        free = self._settings.workers - len(self._flights)
-        lapsing = due.lapse_at is not None and due.lapse_at < now and not self._errand
-        working = due.work_at is not None and due.work_at <= now and free > 0
-        if self._ending or not (lapsing or working):
-            return False
+        # Twice what the workers can do: none of them waits for the next claim, and there are few.
+        free = 2 * self._settings.workers - len(self._flights)
+        lapsing = working = True  # where more was due than could be claimed
+        if self._ending or not self._more:
+            due, busy = self._due()
+            lapsing = due.lapse_at is not None and due.lapse_at < now and not self._errand
+            working = due.work_at is not None and due.work_at <= now and free > 0
+            if self._ending or not (lapsing or working):
+                return due, busy
         if working:
             self._tell_quiet(False)  # before the first claim after a stop
 
@@ -272,13 +295,15 @@ class Scheduler:
             return lapsed, jobs, overs, doubts
 
         lapsed, jobs, overs, doubts = self._writer.run(take)
+        self._publisher.adapters.prepare([*jobs, *overs, *doubts])
         for job in jobs:
             self._submit(pool, job, self._publisher.publish)
         for job in overs:
             self._submit(pool, job, self._publisher.hand_over)
         for job in doubts:
             self._submit(pool, job, self._publisher.reconcile)
-        return bool(lapsed or jobs or overs or doubts)
+        self._more = len(jobs) == free > 0
+        return None if lapsed or jobs or overs or doubts else self._due()
 
     def _submit(self, pool: ThreadPoolExecutor, job: Job, work: Callable[[Job], None]) -> None:
         with self._flights_lock:
@@ -293,20 +318,17 @@ class Scheduler:
             self._flights.pop(job.delivery, None)
         self._wake.set()
 
-    def _plan(self, timer: BackgroundScheduler) -> bool:
+    def _plan(self, timer: BackgroundScheduler, due: queue.Next, busy: list[int]) -> bool:
         """Set the wake-up for what comes next; whether nothing comes and nothing is in flight."""
-        busy = self._busy()  # once: what lands in between is seen in the next round
-        with self._database.read() as session:
-            due = queue.next_look(session, busy=busy)
-            # Another scheduler's too: if that one dies, they are ours to take over.
-            over = due.work_at is None
-            if self._errand:
-                over = due.stopped or not queue.hand_overs_left(session, self._clock.now())
-            idle = not busy and over and not queue.in_flight(session)
+        idle = not busy and (due.work_at is None or self._errand) and self._is_idle()
         now = self._clock.now()
-        if due.stopped and not busy:
+        if due.stopped and not (busy or self._patrol.busy or self._lookout.busy):
             self._tell_quiet(True)
         moments = [moment for moment in (due.work_at, due.lapse_at) if moment is not None]
+        if due.work_at is not None and due.work_at > now and due.work_at != self._warm_for:
+            self._warm_for = due.work_at
+            early = (due.work_at - SOON - now).total_seconds()
+            self._alarm(timer, "warm", self._publisher.adapters.warm, max(early, 0))
         if due.work_at is not None and due.work_at <= now:
             # Every worker has its hands full; the first to land wakes us.
             moments = [now + timedelta(seconds=1)]
@@ -371,9 +393,19 @@ class Scheduler:
     def _drift_now(self) -> float:
         return self._clock.now().timestamp() - self._clock.boottime()
 
-    def _due(self) -> queue.Next:
+    def _due(self) -> tuple[queue.Next, list[int]]:
+        busy = self._busy()  # once: what lands in between is seen in the next round
         with self._database.read() as session:
-            return queue.next_look(session, busy=self._busy())
+            return queue.next_look(session, busy=busy), busy
+
+    def _is_idle(self) -> bool:
+        with self._database.read() as session:
+            # Another scheduler's too: if that one dies, they are ours to take over.
+            due = queue.next_look(session)
+            over = due.work_at is None
+            if self._errand:
+                over = due.stopped or not queue.hand_overs_left(session, self._clock.now())
+            return over and not queue.in_flight(session)
 
     def _busy(self) -> list[int]:
         with self._flights_lock:

@@ -32,6 +32,9 @@ _MOST = 32 * 1024 * 1024
 #: Characters of a passphrase at the least.
 _SHORTEST = 12
 _CONTENT = ("platform", "account", "text", "link", "media")
+#: What only some commit to as well: the delivery that a later part of a thread goes out under,
+#: and what a post asks for.
+_SOMETIMES = ("after", "options")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +192,7 @@ def read_request(path: Path) -> dict[str, Any]:
     try:
         sound = request["format"] == REQUEST and all(
             isinstance(one["id"], int)
-            and _hash(one["salt"], {name: one[name] for name in _CONTENT}) == one["hash"]
+            and _hash(one["salt"], _content(one)) == one["hash"]
             and _moment(one["due_at"])
             for one in request["deliveries"]
         )
@@ -206,6 +209,11 @@ def read_request(path: Path) -> dict[str, Any]:
             )
         )
     return dict(request)
+
+
+def _content(one: Mapping[str, Any]) -> dict[str, Any]:
+    """What a delivery in a request commits to. Raises KeyError where something lacks."""
+    return {name: one[name] for name in (*_CONTENT, *(name for name in _SOMETIMES if name in one))}
 
 
 def read_json(path: Path) -> Any:

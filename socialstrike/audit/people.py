@@ -201,7 +201,7 @@ def tokens_in(entry: dict[str, Fact]) -> list[str]:
     version = entry.get("v")
     if not isinstance(version, int) or version < SINCE_VERSION:
         return []
-    return [field for field in FIELDS if is_token(entry.get(field))]
+    return [field for field in FIELDS if field in entry and is_token(entry[field])]
 
 
 def _is_scheduler(name: str, host: str) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from socialstrike.audit.chain import Break, Fact, Verdict, Walk
+from socialstrike.audit.chain import Break, Fact, Run, Verdict, Walk
 from socialstrike.audit.merkle import Tree
 from socialstrike.audit.note import Key, Note, read
 from socialstrike.exceptions import InvalidInput
@@ -57,6 +58,7 @@ class Proof:
             self._marks.setdefault(mark.size, []).append(mark)
             if mark.note is not None:
                 self._known = max(self._known, mark.size)
+        self._stops = sorted(self._marks, reverse=True)
         self._sure = 0  # so many entries are those of a checkpoint that holds
         self._signed = 0
         self.keys: set[str] = set()
@@ -96,6 +98,29 @@ class Proof:
         if self._walk.count in self._marks:
             self._meet()
         return entry
+
+    @property
+    def until_mark(self) -> int:
+        """How many entries may be added before one has to be held against a mark."""
+        while self._stops and self._stops[-1] <= self._walk.count:
+            self._stops.pop()
+        return self._stops[-1] - self._walk.count if self._stops else sys.maxsize
+
+    def sound(self, lines: Sequence[bytes]) -> Run | None:
+        """The next lines, ``until_mark`` of them at the most, where ``add`` would find nothing to
+        tell of any; else None. Nothing is added yet.
+        """
+        run = self._walk.sound(lines)
+        if run is None or any(entry.get("event") == "log.key" for entry in run.entries):
+            return None
+        return run
+
+    def take(self, run: Run) -> None:
+        """Add a run that ``sound`` gave."""
+        self._walk.take(run)
+        self._tree.add_all(run.lines)
+        if self._walk.count in self._marks:
+            self._meet()
 
     def verdict(self, *, notes: bool) -> Verdict:
         """``notes``: whether the checkpoints are where the entries are, so that none missing

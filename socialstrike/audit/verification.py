@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, String, select, type_coerce
 from sqlalchemy.orm import Session
 
 from socialstrike.audit import checkpoints
 from socialstrike.audit.attachments import BEGINNING, Attachments, attached
-from socialstrike.audit.chain import Break, Fact, Verdict
+from socialstrike.audit.chain import Break, Fact, Run, Verdict
 from socialstrike.audit.export import line_of
 from socialstrike.audit.log import stamp
 from socialstrike.audit.note import Key, read
@@ -27,6 +27,15 @@ from socialstrike.i18n import tr
 _LONGEST = 1_000_000
 #: The columns that repeat a fact of their line.
 _REPEATED = ("seq", "prev", "event", "account", "kind", "delivery")
+#: So many entries are judged together.
+_TOGETHER = 250
+# The moment as the driver gives it: 1.6 us an entry less than by way of its column type.
+_ROWS = select(
+    *(AuditEntry.__table__.c[name] for name in _REPEATED),
+    AuditEntry.hash,
+    type_coerce(AuditEntry.at, String),
+    AuditEntry.line,
+).order_by(AuditEntry.seq)
 
 
 def verify(session: Session, *, head: Mark | None = None, key: Key | None = None) -> Verdict:
@@ -35,18 +44,48 @@ def verify(session: Session, *, head: Mark | None = None, key: Key | None = None
     """
     marks, unread = _stored(session)
     proof = Proof([*marks, *([head] if head else [])], key)
-    statement = select(*AuditEntry.__table__.columns).order_by(AuditEntry.seq)
-    for row in session.execute(statement.execution_options(yield_per=1000)):
-        entry = proof.add(row.line.encode("utf-8", "surrogatepass"))
-        if fault := _columns(row, entry, proof.head):
-            proof.breaks.append(Break(proof.count, fault))
-        if proof.full:
-            break
+    # Beside the session's own ways, which cost 0.8 us a row.
+    stored = session.connection().execute(_ROWS.execution_options(yield_per=_TOGETHER))
+    for rows in stored.partitions():
+        start = 0
+        while start < len(rows) and not proof.full:
+            run = rows[start : start + proof.until_mark]
+            start += len(run)
+            _add(proof, run)
     proof.breaks.extend(unread)
     verdict = proof.verdict(notes=True)
     if (found := _home_key(session, proof)) is not None:
         return replace(verdict, breaks=(*verdict.breaks, found)[:MOST])
     return verdict
+
+
+def _add(proof: Proof, rows: Sequence[Row[*tuple[Any, ...]]]) -> None:
+    """Put rows to the proof: together, or one by one where there is something to tell."""
+    lines = [row.line.encode("utf-8", "surrogatepass") for row in rows]
+    run = proof.sound(lines)
+    if run is not None and _same_columns(rows, run):
+        proof.take(run)
+        return
+    for row, line in zip(rows, lines, strict=True):
+        entry = proof.add(line)
+        if fault := _columns(row, entry, proof.head):
+            proof.breaks.append(Break(proof.count, fault))
+        if proof.full:
+            return
+
+
+def _same_columns(rows: Sequence[Row[*tuple[Any, ...]]], run: Run) -> bool:
+    """Whether ``_columns`` would find nothing to tell of any row; 0.6 us a row instead of 3."""
+    said: list[list[Any]] = [[entry.get(name) for entry in run.entries] for name in _REPEATED]
+    said.append([entry.get("at") for entry in run.entries])
+    *repeated, hashes, moments, _ = zip(*rows, strict=True)
+    stored = [*map(list, repeated), [_stamp(moment) for moment in moments]]
+    return said == stored and list(hashes) == run.hashes
+
+
+def _stamp(at: datetime | str) -> str:
+    """The column ``at`` as the log writes it; SQLite gives it as the text that it stores."""
+    return f"{at.replace(' ', 'T')}Z" if isinstance(at, str) else stamp(at)
 
 
 def _home_key(session: Session, proof: Proof) -> Break | None:
@@ -81,15 +120,13 @@ def _stored(session: Session) -> tuple[list[Mark], list[Break]]:
     return marks, breaks
 
 
-def _columns(row: Row[Any], entry: dict[str, Fact], digest: str) -> str | None:
+def _columns(row: Row[*tuple[Any, ...]], entry: dict[str, Fact], digest: str) -> str | None:
     if row.hash != digest:
         return tr("its stored hash is not the hash of its line")
     if not entry:
         return None  # that it is none was told already
-    at = row.at
-    assert isinstance(at, datetime)
     stored = row._mapping
-    same = entry.get("at") == stamp(at) and all(
+    same = entry.get("at") == _stamp(row.at) and all(
         entry.get(name) == stored[name] for name in _REPEATED
     )
     return None if same else tr("its columns do not say what its line says")

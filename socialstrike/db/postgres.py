@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 from psycopg import errors
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, Table, create_engine, insert, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
@@ -171,6 +172,12 @@ def lock_for_writing(session: Session) -> None:
 def serialise(session: Session) -> None:
     """Wait for this transaction's turn; the end of the transaction ends it."""
     session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPEND_LOCK})
+
+
+def insert_all(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> Sequence[int]:
+    """Insert rows; their ids, in the same order."""
+    statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    return session.connection().execute(statement, rows).scalars().all()
 
 
 def announce(session: Session) -> None:

@@ -128,7 +128,7 @@ def _refuse_what_is_no_file(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else tr("a pipe or a device")
+        kind = tr("a folder") if stat.S_ISDIR(mode) else tr("a pipe or a device")
         raise DatabaseError(
             tr(
                 "{path} is {kind} and no database; take it away, or choose another home with"

@@ -31,6 +31,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from socialstrike.db.models import Base
 from socialstrike.db.types import UtcDateTime
 from socialstrike.exceptions import DatabaseDamaged
+from socialstrike.i18n import tr
 
 #: The only triggers there are: they keep these tables append-only.
 _APPEND_ONLY = {"audit_entries": "audit log is", "checkpoints": "checkpoints are"}
@@ -60,7 +61,7 @@ def strangers(connection: sqlite3.Connection, newest: str) -> list[str]:
             "index": name in indexes or not current,
         }
         if not known.get(kind, False):
-            wrong.append(f"the {kind} {name}")
+            wrong.append(_thing(kind, name))
     if current:
         wrong += _columns(connection)
     return wrong
@@ -72,12 +73,20 @@ def missing(connection: sqlite3.Connection, newest: str) -> list[str]:
     if _version(connection, rows) != newest:
         return []
     names = {(kind, name) for kind, name, _ in rows}
-    gone = [f"the table {t}" for t in Base.metadata.tables if ("table", t) not in names]
-    gone += [f"the trigger {t}" for t, _ in _triggers() if ("trigger", t) not in names]
+    gone = [
+        tr("the table {name}", name=t) for t in Base.metadata.tables if ("table", t) not in names
+    ]
+    gone += [
+        tr("the trigger {name}", name=t) for t, _ in _triggers() if ("trigger", t) not in names
+    ]
     for table in Base.metadata.tables.values():
         if ("table", table.name) in names:
             there = _names(connection, table)
-            gone += [f"the column {column}" for column in table.columns if column.name not in there]
+            gone += [
+                tr("the column {name}", name=column)
+                for column in table.columns
+                if column.name not in there
+            ]
     return gone
 
 
@@ -96,11 +105,21 @@ def altered(connection: sqlite3.Connection, newest: str) -> list[str]:
             str(index.name): CreateIndex(index) for index in table.indexes
         }
         wrong += [
-            f"the altered definition of {name}"
+            tr("the altered definition of {name}", name=name)
             for name, made in wanted.items()
             if stored.get(name) != _words(str(made.compile(dialect=sqlite.dialect())))
         ]
     return wrong
+
+
+def _thing(kind: str, name: str) -> str:
+    known = {
+        "table": tr("the table {name}", name=name),
+        "trigger": tr("the trigger {name}", name=name),
+        "index": tr("the index {name}", name=name),
+        "view": tr("the view {name}", name=name),
+    }
+    return known.get(kind, name)
 
 
 def is_ours(connection: sqlite3.Connection) -> bool:
@@ -122,7 +141,14 @@ def misfits(connection: sqlite3.Connection, most: int = 20) -> list[str]:
                 f" WHERE NOT ({_sound(column)}) LIMIT {most}"
             )
             for row, kind in connection.execute(query):
-                wrong.append(f"{column} of row {row}, a {kind} that cannot be right")
+                wrong.append(
+                    tr(
+                        "{column} of row {row}, a {kind} that cannot be right",
+                        column=column,
+                        row=row,
+                        kind=kind,
+                    )
+                )
             if len(wrong) >= most:
                 return wrong[:most]
     return wrong
@@ -145,8 +171,13 @@ def _refuse_a_misfit(row: Base) -> None:
         value = held.get(name)
         if value is not None and not isinstance(value, kind):
             raise DatabaseDamaged(
-                f"the database holds what no socialstrike wrote (a {type(value).__name__} in"
-                f" {row.__tablename__}.{name}); restore a backup"
+                tr(
+                    "the database holds what no socialstrike wrote (a {kind} in {table}.{column});"
+                    " restore a backup",
+                    kind=type(value).__name__,
+                    table=row.__tablename__,
+                    column=name,
+                )
             )
 
 
@@ -180,7 +211,7 @@ def _words(sql: str) -> Counter[str]:
 
 def _columns(connection: sqlite3.Connection) -> list[str]:
     return [
-        f"the column {table.name}.{name}"
+        tr("the column {name}", name=f"{table.name}.{name}")
         for table in Base.metadata.tables.values()
         for name, hidden in _names(connection, table).items()
         if hidden or name not in table.columns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import CursorResult, Update, event, inspect, text
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from socialstrike.clock import Clock
 
@@ -64,6 +64,9 @@ class Deferred:
         self._items.append(item)
         self._write = write
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     def mark(self) -> int:
         """How far it has come, for ``back_to``."""
         return len(self._items)
@@ -114,7 +117,9 @@ class Database:
         with (
             self.fit(),
             Session(
-                self._writing, expire_on_commit=False, info={"serialise": self.serialise}
+                self._writing,
+                expire_on_commit=False,
+                info={"serialise": self.serialise, "insert_all": self._kind.insert_all},
             ) as session,
             session.begin(),
         ):
@@ -167,6 +172,20 @@ def affected(session: Session, statement: Update) -> int:
     result = session.execute(statement, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)
     return result.rowcount
+
+
+def insert_all(
+    session: Session, model: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]]
+) -> Sequence[int]:
+    """Insert rows, all with the same columns, and return their ids, in the same order.
+
+    A row costs 10 us, by way of the session's objects 200. In a session of ``Database.write``.
+    """
+    if not rows:
+        return ()
+    session.flush()
+    found: Sequence[int] = session.info["insert_all"](session, model.__table__, rows)
+    return found
 
 
 def database_version(database: Database) -> str | None:

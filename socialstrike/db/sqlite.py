@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Engine, Table, create_engine, event, func, insert, select
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session
@@ -193,6 +194,17 @@ def lock_for_writing(session: Session) -> None:
 
 def serialise(session: Session) -> None:
     """Nothing to do: the write lock is held since the start."""
+
+
+def insert_all(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> Sequence[int]:
+    """Insert rows; their ids, which are those that SQLite would choose: nobody else writes now."""
+    connection = session.connection()
+    first = (connection.scalar(select(func.max(table.c.id))) or 0) + 1
+    ids = range(first, first + len(rows))
+    connection.execute(
+        insert(table), [{**row, "id": key} for key, row in zip(ids, rows, strict=True)]
+    )
+    return ids
 
 
 def announce(session: Session) -> None:

@@ -8,17 +8,28 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy.orm import Session
 
 from socialstrike.db.session import Database, Deferred
 from socialstrike.exceptions import DatabaseError
 
+A = TypeVar("A")
 T = TypeVar("T")
-_Job = tuple[Callable[[Session], Any], "Future[Any]"]
+#: What is done for all who ask for it at once: for each item its result, or what to raise for it.
+Together = Callable[[Session, Sequence[A]], Sequence[T | Exception]]
+
+
+class _Job(NamedTuple):
+    """What one thread asked for: its own ``change``, or a share in the one that is ``shared``."""
+
+    future: Future[Any]
+    change: Callable[[Session], Any] | None = None
+    shared: Together[Any, Any] | None = None
+    item: Any = None
 
 
 class Writer:
@@ -39,7 +50,19 @@ class Writer:
         that nothing was written.
         """
         future: Future[T] = Future()
-        self._jobs.put((change, future))
+        self._jobs.put(_Job(future, change))
+        with self._database.fit():
+            return future.result()
+
+    def run_together(self, change: Together[A, T], item: A) -> T:
+        """The same for what has few statements for many items: all threads that ask for the same
+        ``change`` at one moment are served by one call of it.
+
+        What it returns for the item is returned here once it is durable, or raised where that is
+        an exception. Where the call itself fails, each item gets a call of its own.
+        """
+        future: Future[T] = Future()
+        self._jobs.put(_Job(future, shared=change, item=item))
         with self._database.fit():
             return future.result()
 
@@ -68,30 +91,51 @@ class Writer:
         return batch, False
 
     def _commit(self, batch: list[_Job]) -> None:
-        done: list[tuple[Future[Any], Any, BaseException | None]] = []
+        done: list[tuple[Future[Any], Any]] = []
         try:
             with self._database.write() as session:
-                for change, future in batch:
-                    done.append((future, *_apply(session, change)))
+                for jobs in _together(batch):
+                    done += zip((job.future for job in jobs), _apply(session, jobs), strict=True)
         except BaseException as error:  # noqa: BLE001  (handed to every thread that waits for it)
-            for _, future in batch:
-                future.set_exception(error)
+            for job in batch:
+                job.future.set_exception(error)
             return
-        for future, result, fault in done:
-            if fault is None:
-                future.set_result(result)
+        for future, result in done:
+            if isinstance(result, Exception):
+                future.set_exception(result)
             else:
-                future.set_exception(fault)
+                future.set_result(result)
 
 
-def _apply(session: Session, change: Callable[[Session], Any]) -> tuple[Any, BaseException | None]:
+def _together(batch: Sequence[_Job]) -> list[list[_Job]]:
+    """The jobs, those that share a change together; all of them wait, so their order is free."""
+    found: list[list[_Job]] = []
+    shares: dict[Together[Any, Any], list[_Job]] = {}
+    for job in batch:
+        if job.shared is None:
+            found.append([job])
+        elif job.shared in shares:
+            shares[job.shared].append(job)
+        else:
+            found.append(shares.setdefault(job.shared, [job]))
+    return found
+
+
+def _apply(session: Session, jobs: Sequence[_Job]) -> Sequence[Any]:
+    """For each job its result, or what was raised over it, which then left nothing behind."""
     deferred = Deferred.of(session)
     mark = deferred.mark()
     try:
         with session.begin_nested():
-            return change(session), None
+            [job, *others] = jobs
+            if job.change is not None:
+                return [job.change(session)]
+            assert job.shared is not None
+            return job.shared(session, [job.item for job in jobs])
     except DatabaseError:
         raise  # the disk or the lock, not this change: nobody's share of the commit is safe
     except Exception as error:  # noqa: BLE001  (raised again in the thread that asked)
         deferred.back_to(mark)
-        return None, error
+        if others:
+            return [result for each in jobs for result in _apply(session, [each])]
+        return [error]

@@ -14,7 +14,7 @@ from socialstrike.exceptions import IllegalTransition
 from socialstrike.i18n import stored
 from socialstrike.lifecycle import Event, State
 from socialstrike.queue import gate
-from socialstrike.queue.job import Job, content, move
+from socialstrike.queue.job import Job, content_of, move
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,7 @@ def change(session: Session, wanted: Sequence[Change], *, now: datetime, actor: 
 def _change(session: Session, wanted: Change, now: datetime, actor: str) -> bool:
     job = wanted.job
     salt = secrets.token_hex(16)
-    said = content(job.platform, job.account, wanted.text, job.link, job.media)
-    digest = commitment(salt, said)
+    digest = commitment(salt, content_of(job, wanted.text))
     done = move(
         session,
         job,

@@ -14,14 +14,19 @@ from socialstrike.exceptions import InvalidInput
 from socialstrike.i18n import stored
 from socialstrike.lifecycle import Event, State
 from socialstrike.queue.job import Job, load, move
+from socialstrike.queue.thread import last_first
 
 #: What has to be settled before a campaign is closed, and how.
 _SETTLE_FIRST = {
-    State.PUBLISHING: "being published at this moment: give the command again in a moment",
-    State.UNCERTAIN: "uncertain: let a scheduler look them up (socialstrike run), or decide with:"
-    " socialstrike posts resolve ID published|absent",
-    State.PARKED: "to be decided by you: socialstrike posts resolve ID published|absent",
-    State.HANDED_OFF: "in a platform's own scheduler: socialstrike posts take-back --campaign NAME",
+    State.PUBLISHING: stored("being published at this moment: give the command again in a moment"),
+    State.UNCERTAIN: stored(
+        "uncertain: let a scheduler look them up (socialstrike run), or decide with:"
+        " socialstrike posts resolve ID published|absent"
+    ),
+    State.PARKED: stored("to be decided by you: socialstrike posts resolve ID published|absent"),
+    State.HANDED_OFF: stored(
+        "in a platform's own scheduler: socialstrike posts take-back --campaign NAME"
+    ),
 }
 #: So many ids are named; who wants more has the list.
 _MOST = 10
@@ -54,7 +59,9 @@ def close(session: Session, campaign: Campaign, *, now: datetime, actor: str) ->
     waiting = load(session, found.pop(State.SCHEDULED, []), State.SCHEDULED)
     if found:
         raise InvalidInput(_refusal(campaign, found))
-    cancelled = sum(move(session, job, Event.CANCEL, now=now, actor=actor) for job in waiting)
+    cancelled = sum(
+        move(session, job, Event.CANCEL, now=now, actor=actor) for job in last_first(waiting)
+    )
     if cancelled != len(waiting):
         raise InvalidInput(
             stored(

@@ -6,7 +6,7 @@ claimed for publishing: it goes back to the queue only once the copy is surely g
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -21,9 +21,11 @@ from socialstrike.db.session import affected
 from socialstrike.exceptions import IllegalTransition, InvalidInput
 from socialstrike.i18n import stored
 from socialstrike.lifecycle import Event, State
-from socialstrike.platforms.base import HandOff, Scheduled
+from socialstrike.platforms.base import HandOff
+from socialstrike.platforms.own_scheduler import Scheduled
 from socialstrike.queue import gate
-from socialstrike.queue.claim import Begun, Stale, begin, may_post
+from socialstrike.queue.ahead import may_post
+from socialstrike.queue.claim import Begun, Stale, begin
 from socialstrike.queue.copies import Wanted, gone, honour
 from socialstrike.queue.job import Job, load, move
 from socialstrike.queue.person import select_ids
@@ -74,12 +76,26 @@ def wish(session: Session, ids: Sequence[int], *, now: datetime, actor: str) -> 
 
 def hindrance(job: Job, now: datetime) -> str | None:
     """Why this cannot be handed off, whenever it is tried; None where it can."""
+    if job.after is not None or job.leads:
+        return stored(
+            "delivery {delivery} cannot be handed off: it is part of a thread, and no platform's"
+            " scheduler takes threads; it goes out while this runs: socialstrike run",
+            delivery=job.delivery,
+        )
     terms = offer(job.platform)
     if terms is None:
         label = platforms.get(job.platform).label
         return stored(
             "delivery {delivery} cannot be handed off: {label} takes no posts ahead of"
             " their time; it goes out while this runs: socialstrike run",
+            delivery=job.delivery,
+            label=label,
+        )
+    if not terms.videos and any(_is_video(one) for one in job.media):
+        label = platforms.get(job.platform).label
+        return stored(
+            "delivery {delivery} cannot be handed off: {label}'s own scheduler is given no video"
+            " from here; it goes out while this runs: socialstrike run",
             delivery=job.delivery,
             label=label,
         )
@@ -108,7 +124,8 @@ def claim_hand_overs(
         select(Delivery.id, Delivery.account_id)
         .join(Account, Account.id == Delivery.account_id)
         .where(
-            Delivery.state == State.SCHEDULED,
+            # Not the plain column: its index is long, that of what is to be handed off is short.
+            Delivery.state.concat("") == State.SCHEDULED,
             Delivery.hand_off_at <= now,
             *may_post(now),
             gate.approved(),
@@ -393,6 +410,10 @@ def _held_of(session: Session, account: int) -> Iterator[datetime]:
 
 def _day(moment: datetime) -> date:
     return moment.astimezone(UTC).date()
+
+
+def _is_video(media: Mapping[str, Any]) -> bool:
+    return str(media["mime_type"]).startswith("video/")
 
 
 def _put(session: Session, job: Job, **values: Any) -> bool:

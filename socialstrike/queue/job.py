@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, Select, Update, bindparam, exists, select, update
+from sqlalchemy.orm import Session, aliased
 
 from socialstrike import audit, lifecycle
 from socialstrike.audit.chain import Fact, commitment
-from socialstrike.db.models import Account, Campaign, Delivery, Post
+from socialstrike.db.models import Account, Base, Campaign, Delivery, Post
 from socialstrike.db.session import affected
+from socialstrike.i18n import stored
 from socialstrike.lifecycle import Event, State
+
+#: Why a part of a thread does not go out.
+BEFORE = stored("the part before it did not go out")
+UNKNOWN = stored("the part before it is there, but its id on the platform is not known")
+_DELETED = stored("the part before it was deleted on the platform")
+#: What becomes of the part after one that ended so: it is missed, or cancelled by the same person.
+_ENDS_BELOW = {
+    State.FAILED: (Event.LAPSE, BEFORE),
+    State.MISSED: (Event.LAPSE, BEFORE),
+    State.CANCELLED: (Event.CANCEL, BEFORE),
+    State.RETRACTED: (Event.CANCEL, _DELETED),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One delivery, read at one moment. ``fence`` says which claim of it this is."""
+    """One delivery, read at one moment. ``fence`` says which claim of it this is.
+
+    ``after`` is the delivery of the thread's part before it; ``leads``: a part comes after it.
+    ``options`` is what the post asks for (see Payload), None for nothing.
+    """
 
     delivery: int
     post: int
@@ -46,6 +64,9 @@ class Job:
     scheduled_id: str | None = None
     take_back: str | None = None
     take_backs: int = 0
+    after: int | None = None
+    leads: bool = False
+    options: Mapping[str, str] | None = None
 
     @property
     def key(self) -> str:
@@ -64,10 +85,10 @@ class Job:
     def intact(self) -> bool:
         """Whether what is stored is still what was queued; disks do change bits."""
         try:
-            stored = content(self.platform, self.account, self.text, self.link, self.media)
+            said = content_of(self)
         except (KeyError, TypeError):
             return False  # JSON, and yet no list of pictures
-        return commitment(self.salt, stored) == self.content_hash
+        return commitment(self.salt, said) == self.content_hash
 
     def facts(self) -> dict[str, Fact | datetime]:
         """What every audit entry about this delivery says."""
@@ -84,65 +105,111 @@ class Job:
 
 
 def content(
-    platform: str, account: str, text: str, link: str | None, media: Iterable[dict[str, Any]]
+    platform: str,
+    account: str,
+    text: str,
+    link: str | None,
+    media: Iterable[dict[str, Any]],
+    *,
+    after: int | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What a delivery commits to: the words, the link, the pictures, and where they go."""
-    return {
+    """What a delivery commits to: the words, the link, the pictures, and where they go.
+
+    ``after`` is the delivery it goes out under; what stands alone commits to what it always did,
+    and so does what asks for nothing in its ``options``.
+    """
+    said: dict[str, Any] = {
         "platform": platform,
         "account": account,
         "text": text,
         "link": link,
         "media": [[picture["sha256"], picture["alt"]] for picture in media],
     }
+    if options:
+        said["options"] = dict(options)
+    return said if after is None else said | {"after": after}
 
 
-def load(session: Session, ids: Iterable[int], state: State | None = None) -> list[Job]:
+def content_of(job: Job, text: str | None = None) -> dict[str, Any]:
+    """What the delivery commits to, or would with another text."""
+    said = job.text if text is None else text
+    return content(
+        job.platform,
+        job.account,
+        said,
+        job.link,
+        job.media,
+        after=job.after,
+        options=job.options,
+    )
+
+
+_FIELDS = tuple(field.name for field in fields(Job))
+
+
+def load(
+    session: Session, ids: Iterable[int], state: State | None = None, *, lock: bool = False
+) -> list[Job]:
     """The deliveries with these ids, in the order of their due times.
 
     With ``state``, those that are still in it: on PostgreSQL another transaction may have moved
-    one since its id was read.
+    one since its id was read. ``lock`` keeps others from moving them before the commit.
     """
-    statement = (
-        select(Delivery, Post, Account.name, Account.platform, Campaign.name)
+    statement = _loading()
+    if lock:
+        statement = statement.with_for_update(of=Delivery)
+    rows = session.execute(statement, {"ids": list(ids)})
+    # Told apart here: with the state in the question SQLite walks the index of all in that state.
+    return [_job(row) for row in rows if state is None or row.state == state]
+
+
+def _job(row: Row[Any]) -> Job:
+    named: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))
+    named["media"], named["state"] = tuple(named["media"]), State(named["state"])
+    return Job(**named)
+
+
+@cache
+def _loading() -> Select[Any]:
+    """The fields of a Job, in their order. Columns, not objects: those take 3 times as long."""
+    below = aliased(Delivery)
+    return (
+        select(
+            Delivery.id,
+            Post.id,
+            Delivery.account_id,
+            Account.name,
+            Account.platform,
+            Campaign.name,
+            Post.kind,
+            Delivery.text,
+            Post.link,
+            Post.media,
+            Delivery.salt,
+            Delivery.content_hash,
+            Delivery.due_at,
+            Delivery.late_after,
+            Delivery.attempts,
+            Delivery.absences,
+            Delivery.lookups,
+            Delivery.fence,
+            Delivery.started_at,
+            Delivery.state,
+            Delivery.hand_off_at,
+            Delivery.handed_at,
+            Delivery.scheduled_id,
+            Delivery.take_back,
+            Delivery.take_backs,
+            Delivery.after_id,
+            exists().where(below.after_id == Delivery.id).correlate(Delivery),
+            Post.options,
+        )
         .join(Post, Post.id == Delivery.post_id)
         .join(Account, Account.id == Delivery.account_id)
         .join(Campaign, Campaign.id == Post.campaign_id, isouter=True)
-        .where(Delivery.id.in_(list(ids)))
+        .where(Delivery.id.in_(bindparam("ids", expanding=True)))
         .order_by(Delivery.due_at, Delivery.id)
-        .execution_options(populate_existing=True)
-    )
-    if state is not None:
-        statement = statement.where(Delivery.state == state)
-    return [_job(*row) for row in session.execute(statement)]
-
-
-def _job(row: Delivery, post: Post, account: str, platform: str, campaign: str | None) -> Job:
-    return Job(
-        delivery=row.id,
-        post=post.id,
-        account_id=row.account_id,
-        account=account,
-        platform=platform,
-        campaign=campaign,
-        kind=post.kind,
-        text=row.text,
-        link=post.link,
-        media=tuple(post.media),
-        salt=row.salt,
-        content_hash=row.content_hash,
-        due_at=row.due_at,
-        late_after=row.late_after,
-        attempts=row.attempts,
-        absences=row.absences,
-        lookups=row.lookups,
-        fence=row.fence,
-        started_at=row.started_at,
-        state=State(row.state),
-        hand_off_at=row.hand_off_at,
-        handed_at=row.handed_at,
-        scheduled_id=row.scheduled_id,
-        take_back=row.take_back,
-        take_backs=row.take_backs,
     )
 
 
@@ -160,7 +227,7 @@ def move(
 
     False where the delivery is no longer in the state of ``job`` or another claim has it: a
     compare-and-swap on the state and the fence. Raises IllegalTransition where the table of
-    the lifecycle has no such arrow.
+    the lifecycle has no such arrow. A thread ends with the part that did not go out.
     """
     state = lifecycle.after(job.state, event)
     swapped = affected(
@@ -174,4 +241,64 @@ def move(
     if swapped != 1:
         return False
     audit.append(session, now, f"delivery.{state}", actor, **{**job.facts(), **facts})
+    if state in _ENDS_BELOW:
+        end_below(session, job, *_ENDS_BELOW[state], now=now, actor=actor)
     return True
+
+
+class Move(NamedTuple):
+    """One delivery's share in ``move_all``."""
+
+    job: Job
+    changes: dict[str, Any]
+    facts: Mapping[str, Fact | datetime] = {}
+
+
+def move_all(
+    session: Session, moves: Sequence[Move], event: Event, *, now: datetime, actor: str
+) -> None:
+    """As ``move``, for jobs of one state that this transaction has read and locked.
+
+    All change the same columns. In one statement: 0.04 ms each instead of 1.
+    """
+    if not moves:
+        return
+    state = lifecycle.after(moves[0].job.state, event)
+    assert state not in _ENDS_BELOW
+    rows = [
+        {
+            "its_id": job.delivery,
+            "its_state": str(job.state),
+            "its_fence": job.fence,
+            **{f"to_{name}": value for name, value in changes.items()},
+            "to_state": str(state),
+            "to_updated_at": now,
+        }
+        for job, changes, _ in moves
+    ]
+    session.connection().execute(_swap((*moves[0].changes, "state", "updated_at")), rows)
+    for job, _, facts in moves:
+        audit.append(session, now, f"delivery.{state}", actor, **{**job.facts(), **facts})
+
+
+@cache
+def _swap(columns: tuple[str, ...]) -> Update:
+    table = Base.metadata.tables["deliveries"]
+    return (
+        update(table)
+        .where(
+            table.c.id == bindparam("its_id"),
+            table.c.state == bindparam("its_state"),
+            table.c.fence == bindparam("its_fence"),
+        )
+        .values({name: bindparam(f"to_{name}") for name in columns})
+    )
+
+
+def end_below(
+    session: Session, job: Job, event: Event, why: str, *, now: datetime, actor: str
+) -> None:
+    """Let the waiting part after this one not go out, and so those after that."""
+    after = select(Delivery.id).where(Delivery.after_id == job.delivery)
+    for part in load(session, session.scalars(after), State.SCHEDULED):
+        move(session, part, event, now=now, actor=actor, changes={"error": why}, error=why)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from socialstrike.exceptions import NotFound
 from socialstrike.i18n import stored
 from socialstrike.lifecycle import State
 from socialstrike.queue.job import Job
+from socialstrike.queue.thread import Place, places
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     ids: tuple[int, ...] | None = None
+    gone: bool = False
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The filter as SQL over the joined tables of a listing."""
@@ -49,6 +51,8 @@ class Filter:
             found.append(Delivery.due_at < self.until)
         if self.ids is not None:
             found.append(Delivery.id.in_(self.ids))
+        if self.gone:
+            found += [Delivery.state == State.PUBLISHED, Delivery.gone_at.is_not(None)]
         return found
 
 
@@ -57,8 +61,9 @@ def deliveries(session: Session, wanted: Filter | None = None) -> Iterator[dict[
     statement = _joined().order_by(Delivery.due_at, Delivery.id)
     if wanted is not None:
         statement = statement.where(*wanted.conditions())
+    where = places(session)
     for row in session.execute(statement.execution_options(yield_per=1000)):
-        yield _described(*row)
+        yield _described(*row, where=where)
 
 
 def show(session: Session, delivery: int) -> dict[str, Any]:
@@ -75,7 +80,8 @@ def show(session: Session, delivery: int) -> dict[str, Any]:
     )
     found: Delivery = row[0]
     post: Post = row[1]
-    return _described(*row) | {
+    return _described(*row, where=places(session)) | {
+        "after": found.after_id,
         "campaign": row[4],
         "occurrence": found.occurrence,
         "local_time": found.local_time,
@@ -157,8 +163,15 @@ def _joined() -> Select[Delivery, Post, str, str, str]:
 
 
 def _described(
-    row: Delivery, post: Post, account: str, platform: str, campaign: str | None
+    row: Delivery,
+    post: Post,
+    account: str,
+    platform: str,
+    campaign: str | None,
+    *,
+    where: Mapping[int, Place],
 ) -> dict[str, Any]:
+    place = where.get(row.id)
     late = None if row.published_at is None else (row.published_at - row.due_at).total_seconds()
     return {
         "id": row.id,
@@ -168,6 +181,9 @@ def _described(
         "platform": platform,
         "account": account,
         "text": row.text,
+        "options": post.options,
+        "part": place.part if place else None,
+        "parts": place.parts if place else None,
         "due_at": row.due_at.astimezone(ZoneInfo(row.timezone)),
         "state": row.state,
         "attempts": row.attempts,
@@ -175,5 +191,7 @@ def _described(
         "lateness_s": None if late is None else round(late, 3),
         "remote_id": row.remote_id,
         "remote_url": row.remote_url,
+        "seen_at": row.seen_at,
+        "gone_at": row.gone_at,
         "error": row.error,
     }

@@ -25,7 +25,8 @@ class Standing:
 
     ``next_at`` is in the zone that people typed. ``late`` is how long the next one should have
     gone out ago, ``latest`` how late the newest one went out. ``troubled`` counts what failed, was
-    missed, is uncertain or is parked. ``paused`` is the reason why it is, if it is.
+    missed, is uncertain or is parked, ``gone`` the posts that have disappeared since. ``paused`` is
+    the reason why it is, if it is.
     """
 
     account: str
@@ -33,6 +34,7 @@ class Standing:
     sent: int
     planned: int
     troubled: int
+    gone: int
     next_at: datetime | None
     next_text: str
     late: timedelta
@@ -46,14 +48,16 @@ class _Counts(NamedTuple):
     sent: int
     planned: int
     waiting: int
+    gone: int
 
 
 def standings(session: Session, now: datetime) -> list[Standing]:
     """Every account that has something queued, by name; what was cancelled does not count."""
     sent = func.count().filter(Delivery.state.in_(_SENT))
     waits = func.count().filter(Delivery.state.in_((*_AHEAD, State.PUBLISHING)))
+    gone = func.count().filter(Delivery.state == State.PUBLISHED, Delivery.gone_at.is_not(None))
     rows = session.execute(
-        select(Account, sent, func.count(), waits)
+        select(Account, sent, func.count(), waits, gone)
         .join(Delivery, Delivery.account_id == Account.id)
         .where(Delivery.state != State.CANCELLED)
         .group_by(Account.id)
@@ -79,6 +83,7 @@ def _standing(session: Session, now: datetime, account: Account, counts: _Counts
         sent=counts.sent,
         planned=counts.planned,
         troubled=counts.planned - counts.sent - counts.waiting,
+        gone=counts.gone,
         next_at=upcoming.due_at.astimezone(ZoneInfo(upcoming.timezone)) if upcoming else None,
         next_text=upcoming.text if upcoming else "",
         late=max(now - upcoming.due_at, timedelta()) if upcoming else timedelta(),

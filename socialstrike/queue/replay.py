@@ -15,6 +15,7 @@ from socialstrike.db.models import Delivery
 from socialstrike.i18n import stored
 from socialstrike.lifecycle import TERMINAL
 from socialstrike.queue.job import load
+from socialstrike.queue.presence import PRESENCE
 
 #: Deliveries read at a time.
 _BATCH = 500
@@ -39,7 +40,7 @@ def disagreements(session: Session) -> Iterator[str]:
     for line in audit.entries(session, kind="delivery"):
         entry = chain.parse(line)
         delivery = entry.get("delivery")
-        if isinstance(delivery, int):
+        if isinstance(delivery, int) and entry["event"] not in PRESENCE:
             told[delivery] = entry
     columns = select(Delivery.id, Delivery.state, Delivery.content_hash, Delivery.due_at)
     for row in session.execute(columns.order_by(Delivery.id)):

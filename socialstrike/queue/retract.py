@@ -58,7 +58,7 @@ def begin_retraction(session: Session, job: Job, *, now: datetime, actor: str) -
             stored("another command changed it meanwhile; see: socialstrike posts show")
         )
     if row.remote_id is None:
-        where = f" at {row.remote_url}" if row.remote_url else ""
+        where = stored(" at {url}", url=row.remote_url) if row.remote_url else ""
         raise IllegalTransition(
             stored(
                 "its id on the platform is not known, so delete it there by hand{where}",

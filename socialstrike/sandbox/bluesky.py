@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from socialstrike.sandbox import bluesky_sessions as sessions
+from socialstrike.sandbox import videos
 from socialstrike.sandbox.bluesky_answers import DIALECT, PLATFORM, answer, cid, invalid, refuse
 from socialstrike.sandbox.bluesky_sessions import account_at, authenticate
 from socialstrike.sandbox.calls import Call, Handler, picture_type, route
@@ -22,7 +23,10 @@ from socialstrike.sandbox.state import Account, Media, Post, Sandbox
 _COLLECTION = "app.bsky.feed.post"
 _MOST_GRAPHEMES, _MOST_BYTES = 300, 3_000
 _MOST_IMAGES, _MOST_IMAGE = 4, 2_000_000
+_MOST_VIDEO = 100_000_000
 _RAW, _CBOR = 0x55, 0x71
+_POST_URI = re.compile(f"at://did:[a-z]+:[A-Za-z0-9._:%-]+/{re.escape(_COLLECTION)}/[a-z0-9]+")
+_CID = re.compile("b[a-z2-7]{50,}")
 _TID = re.compile("[234567abcdefghij][234567a-z]{12}")
 
 
@@ -97,7 +101,9 @@ async def put(call: Call) -> Response:
             text=record["text"],
             at=call.sandbox.now(),
             media=media,
+            reply_to=_replied_to(record),
             record=record,
+            options={"language": " ".join(map(str, record.get("langs") or ()))},
         )
         if there is not None:
             there.deleted = True
@@ -208,10 +214,31 @@ def _checked(sandbox: Sandbox, account: Account, record: Mapping[str, Any]) -> t
         invalid(f"Invalid {_COLLECTION} record: Record/text must not be longer than {most}")
     _check_time(record.get("createdAt"))
     embed = record.get("embed") or {}
+    if isinstance(embed, dict) and embed.get("$type") == "app.bsky.embed.video":
+        return (_shown_video(sandbox, account, embed),)
     images = embed.get("images", []) if isinstance(embed, dict) else None
     if not isinstance(images, list) or len(images) > _MOST_IMAGES:
         invalid(f"Invalid {_COLLECTION} record: Record/embed/images must be at most four")
     return tuple(_shown(sandbox, account, image) for image in images)
+
+
+def _replied_to(record: Mapping[str, Any]) -> str | None:
+    """The key of the post it stands under. As the real one, this looks at the form alone: readers
+    see a reply to nothing as one to a post that was deleted.
+    """
+    if "reply" not in record:
+        return None
+    reply = record["reply"] if isinstance(record["reply"], dict) else {}
+    for name in ("root", "parent"):
+        ref = reply.get(name)
+        if not isinstance(ref, dict) or not _is_ref(ref.get("uri"), ref.get("cid")):
+            invalid(f"Invalid {_COLLECTION} record: Record/reply/{name} must be a strong reference")
+    return str(reply["parent"]["uri"]).rpartition("/")[2]
+
+
+def _is_ref(uri: object, cid: object) -> bool:
+    named = isinstance(uri, str) and _POST_URI.fullmatch(uri)
+    return bool(named) and isinstance(cid, str) and _CID.fullmatch(cid) is not None
 
 
 def _check_time(given: object) -> None:
@@ -226,18 +253,36 @@ def _check_time(given: object) -> None:
 def _shown(sandbox: Sandbox, account: Account, image: object) -> Media:
     """A picture of its own for this record: the same blob may be described differently."""
     entry = image if isinstance(image, dict) else {}
-    blob = entry.get("image")
+    kept = _kept(sandbox, account, entry.get("image"))
+    if not isinstance(entry.get("alt"), str):
+        invalid("Record/embed/images must have the property alt")
+    if len(kept.content) > _MOST_IMAGE or not kept.mime_type.startswith("image/"):
+        refuse(400, "BlobTooLarge", "This file is too large, or no picture")
+    return sandbox.add_media(account, kept.content, kept.mime_type, entry["alt"])
+
+
+def _shown_video(sandbox: Sandbox, account: Account, embed: Mapping[str, Any]) -> Media:
+    """The video of a record."""
+    kept = _kept(sandbox, account, embed.get("video"))
+    ratio = embed.get("aspectRatio", {"width": 1, "height": 1})
+    if not isinstance(ratio, dict) or set(map(type, ratio.values())) != {int}:
+        invalid("Record/embed/aspectRatio must have whole numbers")
+    if len(kept.content) > _MOST_VIDEO or kept.mime_type != videos.TYPE:
+        refuse(400, "BlobTooLarge", "This file is too large, or no video")
+    return sandbox.add_media(account, kept.content, kept.mime_type, str(embed.get("alt", "")))
+
+
+def _kept(sandbox: Sandbox, account: Account, blob: object) -> Media:
+    """The blob of this account that a record names. Raises Refused where there is none."""
     ref = blob.get("ref") if isinstance(blob, dict) else None
     wanted = ref.get("$link") if isinstance(ref, dict) else None
     mine = (
         m for m in sandbox.media.values() if (m.platform, m.account) == (PLATFORM, account.name)
     )
     kept = next((m for m in mine if cid(m.content, codec=_RAW) == wanted), None)
-    if kept is None or not isinstance(entry.get("alt"), str):
+    if kept is None:
         refuse(400, "InvalidRequest", f"Could not find blob: {wanted}")
-    if len(kept.content) > _MOST_IMAGE or not kept.mime_type.startswith("image/"):
-        refuse(400, "BlobTooLarge", "This file is too large, or no picture")
-    return sandbox.add_media(account, kept.content, kept.mime_type, entry["alt"])
+    return kept
 
 
 def _blob(media: Media) -> dict[str, object]:

@@ -18,11 +18,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from socialstrike.sandbox import videos
 from socialstrike.sandbox.connection import Cut
-from socialstrike.sandbox.faults import DELAYS, REFUSALS, Fault, Occasion
+from socialstrike.sandbox.faults import DELAYS, REFUSALS, WORK, Fault, Occasion
 from socialstrike.sandbox.state import Account, Sandbox, Served
 
 MAX_BODY = 20 * 1024 * 1024
+#: Where a whole video comes in one body.
+_VIDEO_PATHS = ("/api/v2/media", "/xrpc/com.atproto.repo.uploadBlob")
 _HTML_503 = "<!DOCTYPE html><html><head><title>503</title></head><body>Over capacity</body></html>"
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -71,6 +74,9 @@ class Call:
         self.account = account
         occasion = Occasion(account.platform, account.name, account.id, operation, text)
         fault = self.sandbox.faults.pick(occasion)
+        if fault is not None and fault.fault in WORK:
+            self.sandbox.videos.plans[account.id] = fault
+            fault = None
         if fault is None:
             return _do(act)
         if fault.fault in REFUSALS:
@@ -103,7 +109,7 @@ def route(sandbox: Sandbox, dialect: Dialect, path: str, handlers: Mapping[str, 
     return Route(path, endpoint, methods=list(handlers))
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, most: int = MAX_BODY) -> bytes:
     """The request's body. Raises Refused (413) when it is too large.
 
     What is too much is read and thrown away, so that the client hears the answer instead of a
@@ -112,13 +118,15 @@ async def read_body(request: Request) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size <= MAX_BODY:
+        if size <= most:
             chunks.append(chunk)
-        elif size > 5 * MAX_BODY:
+        elif size > 5 * most:
             break
-    if size > MAX_BODY:
+    if size > most:
         headers = {"connection": "close"}
-        raise Refused(Response('{"error":"the body is larger than 20 MB"}', 413, headers))
+        raise Refused(
+            Response(f'{{"error":"the body is larger than {most >> 20} MB"}}', 413, headers)
+        )
     return b"".join(chunks)
 
 
@@ -145,7 +153,8 @@ async def _answer(
 ) -> tuple[Account | None, Response]:
     call = Call(request, sandbox, dialect, b"")
     try:
-        call.body = await read_body(request)
+        whole_video = request.url.path in _VIDEO_PATHS
+        call.body = await read_body(request, videos.MAX_BODY if whole_video else MAX_BODY)
         await _read_fields(call)
         response = await handler(call)
     except Refused as refused:

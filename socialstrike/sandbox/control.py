@@ -35,6 +35,7 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         ("PUT", "/sandbox/clock", control.move_clock),
         ("PUT", "/sandbox/tokens", control.set_token_life),
         ("GET", "/sandbox/posts", control.list_posts),
+        ("PATCH", "/sandbox/posts/{number}", control.change_post),
         ("GET", "/sandbox/requests", control.list_requests),
         ("GET", "/sandbox/media/{number}", control.show_media),
         ("DELETE", "/sandbox", control.reset),
@@ -137,6 +138,16 @@ class _Control:
         ]
         return JSONResponse(posts)
 
+    async def change_post(self, request: Request) -> Response:
+        post = self._sandbox.post_called(request.path_params["number"])
+        if post is None:
+            return _error(404, "there is no such post; see GET /sandbox/posts?deleted=1")
+        deleted = (await _json_object(request)).get("deleted")
+        if not isinstance(deleted, bool):
+            raise InvalidRequestError("'deleted' must be true or false")
+        post.deleted = deleted
+        return JSONResponse(self._post(post, show_deleted=True))
+
     async def list_requests(self, _request: Request) -> Response:
         served = [
             {
@@ -192,6 +203,7 @@ class _Control:
             "link": post.link,
             "reply_to": post.reply_to,
             "url": f"{self._sandbox.base_url}/posts/{post.id}",
+            "options": post.options,
         }
         return {**shown, "deleted": post.deleted} if show_deleted else shown
 

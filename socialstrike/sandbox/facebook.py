@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from socialstrike.sandbox import facebook_consent
+from socialstrike.sandbox import facebook_consent, facebook_video, videos
 from socialstrike.sandbox.calls import Call, picture_type, route
 from socialstrike.sandbox.facebook_answers import (
     DIALECT,
@@ -42,6 +42,12 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         route(sandbox, DIALECT, f"{root}/{{id}}", {"GET": show, "DELETE": delete}),
         route(sandbox, DIALECT, f"{root}/{{id}}/feed", {"GET": feed, "POST": create}),
         route(sandbox, DIALECT, f"{root}/{{id}}/photos", {"POST": upload}),
+        route(
+            sandbox,
+            DIALECT,
+            f"{root}/{{id}}/videos",
+            {"GET": listed_videos, "POST": facebook_video.change},
+        ),
         route(sandbox, DIALECT, f"{root}/{{id}}/published_posts", {"GET": feed}),
         route(sandbox, DIALECT, f"{root}/{{id}}/scheduled_posts", {"GET": scheduled}),
     ]
@@ -56,10 +62,11 @@ async def me(call: Call) -> Response:
 async def show(call: Call) -> Response:
     """A page or a post."""
     number = call.request.path_params["id"]
-    if "_" not in number:
+    page = facebook_video.owner(call.sandbox, number)
+    if "_" not in number and page is None:
         account = authenticate_for(call, number)
         return await call.perform(account, "check", lambda: _page(call, account))
-    account = authenticate_for(call, number.partition("_")[0])
+    account = authenticate_for(call, page.id if page else number.partition("_")[0])
 
     def act() -> Response:
         return answer(call, _shown(call, _existing(call, number)))
@@ -70,7 +77,8 @@ async def show(call: Call) -> Response:
 async def delete(call: Call) -> Response:
     """Delete one of the page's posts."""
     number = call.request.path_params["id"]
-    account = authenticate_for(call, number.partition("_")[0])
+    page = facebook_video.owner(call.sandbox, number)
+    account = authenticate_for(call, page.id if page else number.partition("_")[0])
     found = call.sandbox.posts.get(number)
 
     def act() -> Response:
@@ -121,7 +129,18 @@ async def feed(call: Call) -> Response:
 
     def act() -> Response:
         now = call.sandbox.now()
-        return _listing(call, (p for p in account.posts if p.published and p.at <= now))
+        mine = (p for p in account.posts if p.published and p.at <= now and not _is_video(p))
+        return _listing(call, mine)
+
+    return await call.perform(account, "find", act)
+
+
+async def listed_videos(call: Call) -> Response:
+    """The page's videos, newest first, a page of results at a time."""
+    account = authenticate_for(call, call.request.path_params["id"])
+
+    def act() -> Response:
+        return _listing(call, (p for p in account.posts if _is_video(p)))
 
     return await call.perform(account, "find", act)
 
@@ -269,7 +288,10 @@ def _shown(call: Call, post: Post) -> dict[str, Any]:
         "permalink_url": f"{call.sandbox.base_url}/posts/{post.id}",
         "is_published": post.at <= call.sandbox.now() and post.published,
     }
-    if post.text:
+    if _is_video(post):
+        del whole["is_published"]  # posts alone have it
+        whole |= {"description": post.text, "published": True}
+    elif post.text:
         whole["message"] = post.text
     if post.scheduled:
         whole["scheduled_publish_time"] = int(post.at.timestamp())
@@ -277,6 +299,10 @@ def _shown(call: Call, post: Post) -> dict[str, Any]:
     if attachments:
         whole["attachments"] = {"data": attachments}
     return {name: value for name, value in whole.items() if name in wanted or name == "id"}
+
+
+def _is_video(post: Post) -> bool:
+    return any(media.mime_type == videos.TYPE for media in post.media)
 
 
 def _attachments(sandbox: Sandbox, post: Post) -> list[dict[str, Any]]:

@@ -29,8 +29,10 @@ LOST_BEFORE = frozenset({"error_html", "drop_before"})
 LOST_AFTER = frozenset({"error_after", "drop_after", "malformed", "no_id", "empty_json"})
 #: The answer comes late: the post made at once (slow), or made late as well (slow_before).
 DELAYS = frozenset({"slow", "slow_before"})
+#: A video is taken, and cannot be used, or is worked on for long.
+WORK = frozenset({"unprocessable", "slow_processing"})
 
-KINDS = REFUSALS | LOST_BEFORE | LOST_AFTER | DELAYS
+KINDS = REFUSALS | LOST_BEFORE | LOST_AFTER | DELAYS | WORK
 OPERATIONS = frozenset({"publish", "upload", "find", "check", "retract", "connect", "renew", "any"})
 PLATFORMS = frozenset({"x", "facebook", "mastodon", "bluesky"})
 #: A fault that only one of the platforms knows.

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from socialstrike.sandbox import mastodon_scheduled, mastodon_text, mastodon_tokens
+from socialstrike.sandbox import mastodon_scheduled, mastodon_text, mastodon_tokens, videos
 from socialstrike.sandbox.calls import Call, picture_type, route
 from socialstrike.sandbox.mastodon_answers import (
     DIALECT,
@@ -27,7 +27,8 @@ from socialstrike.sandbox.state import Account, Media, Post, Sandbox
 _MAX_ALT = 1_500
 _MAX_IMAGE = 16 * 1024 * 1024
 _MAX_IMAGES = 4
-_IMAGES = ["image/jpeg", "image/png", "image/gif", "image/webp"]
+_MAX_VIDEO = 99 * 1024 * 1024
+_TYPES = ["image/jpeg", "image/png", "image/gif", "image/webp", videos.TYPE]
 _KEY_LASTS = timedelta(hours=1)
 _MOST_LISTED = 40
 _VISIBILITIES = {"public", "unlisted", "private", "direct"}
@@ -131,7 +132,8 @@ async def source(call: Call) -> Response:
 
     def act() -> Response:
         post = _own(call, account)
-        body = {"id": post.id, "text": post.text, "spoiler_text": ""}
+        warning = post.options.get("content_warning", "")
+        body = {"id": post.id, "text": post.text, "spoiler_text": warning}
         return answer(body, call.sandbox.now())
 
     return await call.perform(account, "find", act)
@@ -183,15 +185,18 @@ async def upload(call: Call) -> Response:
     """Keep a picture with its description; an animation is worked on for a while."""
     account = authenticate(call)
     content = call.files.get("file", b"")
-    mime_type = picture_type(content)
+    mime_type = videos.TYPE if videos.is_video(content) else picture_type(content)
     if mime_type is None:
         invalid("File content type is invalid")
-    if len(content) > _MAX_IMAGE:
+    if len(content) > (_MAX_VIDEO if mime_type == videos.TYPE else _MAX_IMAGE):
         invalid("File file size must be less than 16 MB")
     alt = _alt(call)
 
     def act() -> Response:
         media = call.sandbox.add_media(account, content, mime_type, alt)
+        if mime_type == videos.TYPE:
+            call.sandbox.videos.begin(account.id, media.id, call.sandbox.now())
+            return answer(attachment(call.sandbox, media), call.sandbox.now(), 202)
         if mime_type == "image/gif":
             call.sandbox.mastodon.processing[media.id] = 1
             return answer(attachment(call.sandbox, media), call.sandbox.now(), 202)
@@ -206,9 +211,12 @@ async def show_media(call: Call) -> Response:
     media = _own_media(call, account, call.request.path_params["id"])
 
     def act() -> Response:
-        left = call.sandbox.mastodon.processing.get(media.id, 0)
+        state = call.sandbox.videos.state(media.id, call.sandbox.now())
+        if state == "failed":
+            invalid("Error processing the media file")
+        left = call.sandbox.mastodon.processing.get(media.id, 0) + (state == "in_progress")
         shown = answer(attachment(call.sandbox, media), call.sandbox.now(), 206 if left else 200)
-        if left:
+        if left and state == "succeeded":
             call.sandbox.mastodon.processing[media.id] = left - 1
         return shown
 
@@ -243,7 +251,8 @@ def _new_post(call: Call, account: Account, text: str, at: datetime | None) -> P
     media = _attached(call, account)
     if not text and not media:
         invalid("Text can't be blank")
-    if mastodon_text.length(text) > mastodon_text.MAX_LENGTH:
+    warning = str(call.fields.get("spoiler_text") or "").strip()
+    if mastodon_text.length(text) + len(warning) > mastodon_text.MAX_LENGTH:
         invalid(f"Text character limit of {mastodon_text.MAX_LENGTH} exceeded")
     visibility, language = (str(call.fields.get(n) or "") for n in ("visibility", "language"))
     if visibility and visibility not in _VISIBILITIES:
@@ -258,6 +267,11 @@ def _new_post(call: Call, account: Account, text: str, at: datetime | None) -> P
         media=media,
         scheduled=at is not None,
     )
+    post.options = {
+        "visibility": visibility or "public",
+        "content_warning": warning,
+        "language": language or "fr",
+    }
     sandbox.mastodon.visibility[post.id] = visibility or "public"
     sandbox.mastodon.language[post.id] = language or "fr"
     sandbox.add_post(account, post)
@@ -275,10 +289,19 @@ def _attached(call: Call, account: Account) -> tuple[Media, ...]:
     if len(numbers) > _MAX_IMAGES:
         invalid("Cannot attach more than 4 files")
     found = [_media(call, account, str(number)) for number in numbers]
-    if any(call.sandbox.mastodon.processing.get(media.id) for media in found if media):
+    now = call.sandbox.now()
+    working = (
+        call.sandbox.mastodon.processing.get(media.id)
+        or call.sandbox.videos.state(media.id, now) != "succeeded"
+        for media in found
+        if media
+    )
+    if any(working):
         invalid("Cannot attach files that have not finished processing. Try again in a moment!")
     if None in found:
         invalid("Media not found")
+    if len(found) > 1 and any(media and media.mime_type == videos.TYPE for media in found):
+        invalid("Cannot attach a video to a post that already contains images")
     return tuple(media for media in found if media)
 
 
@@ -334,8 +357,9 @@ def _configuration() -> dict[str, Any]:
             "characters_reserved_per_url": mastodon_text.URL_LENGTH,
         },
         "media_attachments": {
-            "supported_mime_types": _IMAGES,
+            "supported_mime_types": _TYPES,
             "image_size_limit": _MAX_IMAGE,
+            "video_size_limit": _MAX_VIDEO,
             "description_limit": _MAX_ALT,
         },
     }
@@ -360,8 +384,8 @@ def _status(sandbox: Sandbox, post: Post) -> dict[str, Any]:
         "id": post.id,
         "created_at": moment(post.at),
         "in_reply_to_id": post.reply_to,
-        "sensitive": False,
-        "spoiler_text": "",
+        "sensitive": bool(post.options.get("content_warning")),
+        "spoiler_text": post.options.get("content_warning", ""),
         "visibility": _visibility(sandbox, post),
         "language": sandbox.mastodon.language.get(post.id),
         "uri": f"{sandbox.base_url}/posts/{post.id}",

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from starlette.responses import Response
 
+from socialstrike.sandbox import videos
 from socialstrike.sandbox.calls import Refused
 from socialstrike.sandbox.faults import Fault
 from socialstrike.sandbox.state import Media, Sandbox
@@ -84,10 +85,13 @@ def moment(at: datetime) -> str:
 def attachment(sandbox: Sandbox, media: Media) -> dict[str, Any]:
     """A picture as Mastodon shows it; without an address while it is worked on."""
     working = sandbox.mastodon.processing.get(media.id)
+    video = media.mime_type == videos.TYPE
+    if video:
+        working = int(sandbox.videos.state(media.id, sandbox.now()) == "in_progress")
     url = None if working else f"{sandbox.base_url}/sandbox/media/{media.id}"
     return {
         "id": media.id,
-        "type": "gifv" if media.mime_type == "image/gif" else "image",
+        "type": "video" if video else "gifv" if media.mime_type == "image/gif" else "image",
         "url": url,
         "preview_url": url,
         "description": media.alt or None,

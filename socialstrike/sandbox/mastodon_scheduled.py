@@ -67,6 +67,7 @@ def shown(sandbox: Sandbox, account: Account, number: str) -> dict[str, Any]:
             "media_ids": [int(media.id) for media in post.media] or None,
             "visibility": sandbox.mastodon.visibility.get(post.id),
             "language": sandbox.mastodon.language.get(post.id),
+            "spoiler_text": post.options.get("content_warning", ""),
             "in_reply_to_id": post.reply_to,
             "idempotency": None,
         },

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from socialstrike.sandbox.control import is_local
 from socialstrike.sandbox.pages_style import STYLE
-from socialstrike.sandbox.state import LABELS, Account, Post, Sandbox
+from socialstrike.sandbox.state import LABELS, Account, Media, Post, Sandbox
 
 _PARIS = ZoneInfo("Europe/Paris")
 _DAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
@@ -31,7 +31,7 @@ _LINK = re.compile(r"https?://[^\s<>\"]+")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 _HEADERS = {
     "content-security-policy": (
-        f"default-src 'none'; img-src 'self'; style-src 'sha256-{_STYLE_HASH}'; "
+        f"default-src 'none'; img-src 'self'; media-src 'self'; style-src 'sha256-{_STYLE_HASH}'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
@@ -129,7 +129,7 @@ def _timeline(sandbox: Sandbox, account: Account, posts: Iterable[Post], most: i
 def _article(post: Post) -> str:
     at = post.at.astimezone(_PARIS)
     pictures = "".join(
-        f'<figure><img src="/sandbox/media/{media.id}" alt="{_text(media.alt)}" loading="lazy">'
+        f"<figure>{_shown(media)}"
         f"<figcaption>{_text(media.alt) or 'Sans texte alternatif'}</figcaption></figure>"
         for media in post.media
     )
@@ -143,6 +143,16 @@ def _article(post: Post) -> str:
         f'<time datetime="{at.isoformat()}">{_moment(at)}</time></a></p>{reply}'
         f'<p class="text" dir="auto">{_linked(post.text)}</p>{pictures}{link}</article>'
     )
+
+
+def _shown(media: Media) -> str:
+    """A picture, or a video that its reader starts."""
+    where = f"/sandbox/media/{media.id}"
+    if media.mime_type.startswith("video/"):
+        return (
+            f'<video src="{where}" aria-label="{_text(media.alt)}" preload="none" controls></video>'
+        )
+    return f'<img src="{where}" alt="{_text(media.alt)}" loading="lazy">'
 
 
 def _moment(at: datetime) -> str:

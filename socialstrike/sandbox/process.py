@@ -123,6 +123,10 @@ class SandboxProcess:
         posts: list[dict[str, Any]] = self._call("GET", f"/sandbox/posts{query}")
         return posts
 
+    def delete_post(self, number: str, *, restored: bool = False) -> None:
+        """Let a post disappear as if someone had deleted it on the platform, or come back."""
+        self._call("PATCH", f"/sandbox/posts/{quote(number)}", {"deleted": not restored})
+
     def requests(self) -> list[dict[str, Any]]:
         """The requests that platforms were sent, oldest first (the latest 20,000)."""
         served: list[dict[str, Any]] = self._call("GET", "/sandbox/requests")["requests"]

@@ -15,6 +15,7 @@ from typing import Any
 
 from socialstrike.sandbox.faults import Faults
 from socialstrike.sandbox.mastodon_memory import MastodonMemory
+from socialstrike.sandbox.videos import VideoMemory
 
 #: What X allows one user in WINDOW on POST /2/tweets.
 DEFAULT_LIMIT = 100
@@ -57,6 +58,8 @@ class Post:
     scheduled: bool = False
     published: bool = True
     deleted: bool = False
+    #: What its author asked for, in our words: visibility, content_warning, language.
+    options: dict[str, str] = field(default_factory=dict)
     #: The post as its author wrote it, where that is a record of a form of its own.
     record: dict[str, Any] | None = field(default=None, repr=False)
 
@@ -146,6 +149,8 @@ class Sandbox:
         self.request_count = 0
         self.faults.reset()
         self.mastodon = MastodonMemory()
+        self.videos = VideoMemory()
+        self._contents: dict[str, bytes] = {}
         #: For how many seconds a token of OAuth 2.0 on X lasts.
         self.token_life: float = 7_200
         self.consented: dict[str, Consented] = {}
@@ -251,12 +256,20 @@ class Sandbox:
         """The account that people know by this name."""
         return next((a for a in self.accounts if (a.platform, a.name) == (platform, name)), None)
 
-    def add_media(self, account: Account, content: bytes, mime_type: str, alt: str = "") -> Media:
-        """Keep one picture."""
+    def add_media(
+        self,
+        account: Account,
+        content: bytes,
+        mime_type: str,
+        alt: str = "",
+        *,
+        id: str | None = None,
+    ) -> Media:
+        """Keep one picture or video; the same content is in memory once."""
         digest = hashlib.sha256(content).hexdigest()
-        media = Media(
-            self.new_id(), account.platform, account.name, mime_type, content, digest, alt
-        )
+        content = self._contents.setdefault(digest, content)
+        number = id or self.new_id()
+        media = Media(number, account.platform, account.name, mime_type, content, digest, alt)
         self.media[media.id] = media
         return media
 
@@ -270,6 +283,10 @@ class Sandbox:
         self.posts[key or post.id] = post
         account.posts.append(post)
         account.contents[post.content()] = post
+
+    def post_called(self, number: str) -> Post | None:
+        """The newest post with this id, deleted or not."""
+        return next((p for p in reversed(self.posts.values()) if p.id == number), None)
 
     def same_content(self, account: Account, post: Post) -> Post | None:
         """The account's post that this one would repeat; a deleted one does not count."""

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from socialstrike.sandbox import x_consent, x_text
+from socialstrike.sandbox import videos, x_consent, x_text, x_video
 from socialstrike.sandbox.calls import Call, Refused, picture_type, route
 from socialstrike.sandbox.state import Account, Media, Post, Sandbox
 from socialstrike.sandbox.x_answers import (
@@ -44,7 +44,10 @@ def routes(sandbox: Sandbox) -> list[BaseRoute]:
         route(sandbox, DIALECT, "/2/tweets/{id}", {"GET": show, "DELETE": delete}),
         route(sandbox, DIALECT, "/2/users/me", {"GET": me}),
         route(sandbox, DIALECT, "/2/users/{id}/tweets", {"GET": timeline}),
-        route(sandbox, DIALECT, "/2/media/upload", {"POST": upload}),
+        route(sandbox, DIALECT, "/2/media/upload", {"POST": upload, "GET": x_video.status}),
+        route(sandbox, DIALECT, "/2/media/upload/initialize", {"POST": x_video.initialize}),
+        route(sandbox, DIALECT, "/2/media/upload/{id}/append", {"POST": x_video.append}),
+        route(sandbox, DIALECT, "/2/media/upload/{id}/finalize", {"POST": x_video.finalize}),
         route(sandbox, DIALECT, "/2/media/metadata", {"POST": describe}),
         route(sandbox, DIALECT, "/2/oauth2/token", {"POST": exchange}),
     ]
@@ -222,6 +225,11 @@ def _attached(call: Call, account: Account) -> tuple[Media, ...]:
     mine = [m for m in found if m and (m.platform, m.account) == (PLATFORM, account.name)]
     if len(mine) != len(numbers):
         invalid("media.media_ids", numbers, "Your media IDs are invalid.")
+    now = call.sandbox.now()
+    if any(call.sandbox.videos.state(media.id, now) != "succeeded" for media in mine):
+        invalid("media.media_ids", numbers, "The media is not ready to be posted.")
+    if len(mine) > 1 and any(media.mime_type == videos.TYPE for media in mine):
+        invalid("media.media_ids", numbers, "A video must stand alone.")
     return tuple(mine)
 
 
@@ -273,8 +281,11 @@ def _tweet(call: Call, author: Account, post: Post) -> dict[str, Any]:
 
 
 def _shown(sandbox: Sandbox, author: Account, post: Post) -> tuple[str, list[dict[str, object]]]:
-    picture = f"https://x.com/{_username(author)}/status/{post.id}/photo/1" if post.media else None
-    return x_text.wrap(post.text, picture_url=picture)
+    if not post.media:
+        return x_text.wrap(post.text, picture_url=None)
+    kind = "video" if post.media[0].mime_type == videos.TYPE else "photo"
+    shown = f"https://x.com/{_username(author)}/status/{post.id}/{kind}/1"
+    return x_text.wrap(post.text, picture_url=shown)
 
 
 def _user(account: Account) -> dict[str, str]:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from socialstrike.db.models import Home
 from socialstrike.db.session import Database
 from socialstrike.exceptions import DatabaseError, InvalidInput, VaultError
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, translated
 from socialstrike.vault.record import (
     SIGNING_KEY,
     Record,
@@ -122,7 +122,7 @@ def change(
             _make_room(plan.store, now or plan.before)
         sealed = _reseal(session, home, plan, deep=deep)
         home.master_key = record.told()
-        place = plan.store.place if plan.store else "a passphrase"
+        place = plan.store.place if plan.store else tr("a passphrase")
         done = Changed(record.source, place, plan.before.id, record.id, sealed, stuck)
         tell(session, done)
         session.flush()
@@ -179,7 +179,7 @@ def _make_room(store: Store, now: Record) -> None:
             tr(
                 "{place} has another key already, which another copy of this home may need;"
                 " move it away first",
-                place=store.place,
+                place=translated(store.place),
             )
         )
 

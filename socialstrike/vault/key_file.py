@@ -148,15 +148,15 @@ def write_key(path: Path, key: bytes, *, by_way_of: Path | None = None) -> None:
         raise _unwritable(path, error) from None
 
 
-def read_private(path: Path, what: str) -> bytes:
-    """The content of a small file that its owner alone may read.
+def read_private(path: Path, what: str, *, most: int = _MOST) -> bytes:
+    """The content of a small file that its owner alone may read, ``most`` bytes of it.
 
     Raises FileNotFoundError, or VaultError where others can read it or nobody can.
     """
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            content = file.read(_MOST)
+            content = file.read(most)
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -18,7 +18,7 @@ from socialstrike.config import Settings
 from socialstrike.db.models import Home
 from socialstrike.db.session import Database
 from socialstrike.exceptions import InvalidInput, KeyMissing, VaultError
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, translated
 from socialstrike.vault import changing, passphrase
 from socialstrike.vault.changing import Changed, Store
 from socialstrike.vault.key_file import FileStore, load_key, write_key
@@ -239,7 +239,7 @@ class Keys:
                 tr(
                     "the key file {path} is not the key of this database; {remedy}",
                     path=path,
-                    remedy=self._file.remedy,
+                    remedy=translated(self._file.remedy),
                 )
             )
         return key
@@ -264,8 +264,9 @@ class Keys:
             if given is None:
                 raise PassphraseError(
                     tr(
-                        "the credentials are sealed with a passphrase and nobody is here to type"
-                        " it; set SOCIALSTRIKE_PASSPHRASE_FILE to a file with mode 0600 that holds it"
+                        "the credentials are sealed with a passphrase and nobody is here to"
+                        " type it; set SOCIALSTRIKE_PASSPHRASE_FILE to a file with mode 0600 that"
+                        " holds it"
                     )
                 )
             key = passphrase.derive(given, record.kdf or {})
@@ -347,19 +348,19 @@ def _kept(store: Store, record: Record) -> tuple[bytes, bool]:
             tr(
                 "{place} is missing (key {id}); without it the stored credentials cannot be"
                 " opened. {remedy}",
-                place=store.place,
+                place=translated(store.place),
                 id=record.id,
-                remedy=store.remedy,
+                remedy=translated(store.remedy),
             )
         )
     raise VaultError(
         tr(
             "{place} is not the key of this database: it is key {key_id}, and {id} is"
             " needed. {remedy}",
-            place=store.place,
+            place=translated(store.place),
             key_id=key_id(key),
             id=record.id,
-            remedy=store.remedy,
+            remedy=translated(store.remedy),
         )
     )
 

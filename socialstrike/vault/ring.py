@@ -16,7 +16,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import KeyringError
 
 from socialstrike.exceptions import InvalidInput, VaultError
-from socialstrike.i18n import tr
+from socialstrike.i18n import stored, tr, translated
 from socialstrike.vault.sealing import KEY
 
 #: The backends that are trusted: ``module:class``, in the order they are tried.
@@ -30,7 +30,7 @@ ALLOWED = (
 #: A backend: ``module:class``, or the class.
 Backend = str | type[KeyringBackend]
 _SERVICE = "socialstrike"
-_NONE = (
+_NONE = stored(
     "this machine has no system keyring that can be used here (Secret Service, KWallet, macOS"
     " Keychain or Windows Credential Locker)"
 )
@@ -40,8 +40,8 @@ class RingStore:
     """The key of one database in the system keyring, and beside it the next one."""
 
     source = "keyring"
-    place = "the system keyring"
-    remedy = (
+    place = stored("the system keyring")
+    remedy = stored(
         "Use the keyring that holds it, or set SOCIALSTRIKE_KEY_FILE to a copy made with:"
         " socialstrike key export"
     )
@@ -133,7 +133,7 @@ class RingStore:
                 tr(
                     "the key is in the system keyring, and {none}. {remedy}",
                     none=_NONE,
-                    remedy=self.remedy,
+                    remedy=translated(self.remedy),
                 )
             )
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,21 +15,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
+from forked import AVAILABLE, Forked
 
+from socialstrike import redaction
 from socialstrike.cli import main
 from socialstrike.sandbox.process import SandboxProcess
 
 #: No command of these tests may take longer, in seconds.
-LONGEST = 40.0
+LONGEST = 100.0
 #: Patience for tests: what waits for minutes in a strike waits for moments here, in seconds.
 HASTE = {
     "SOCIALSTRIKE_SETTLE": "0.3",
     "SOCIALSTRIKE_LOOKUP_EVERY": "0.2",
     "SOCIALSTRIKE_RETRY_BASE": "0.1",
     "SOCIALSTRIKE_RETRY_MOST": "0.3",
+    "SOCIALSTRIKE_CATCH_UP": "0.2",
 }
 #: The command, with those waits allowed: without it they are refused as too short to be safe.
 LAUNCH = """
@@ -70,7 +75,7 @@ class Ended:
 class Service:
     """A command that goes on by itself."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | Forked, log: Path) -> None:
         self._process = process
         self._log = log
 
@@ -107,20 +112,28 @@ class Cli:
         before: Sequence[str] = (),
     ) -> Ended:
         """Run the command in a process of its own; ``before`` is what stands before it."""
-        done = subprocess.run(
-            self.line(*arguments, before=before),
-            input=(given or "").encode(),
-            capture_output=True,
-            env=os.environ | HASTE | (env or {}),
-            cwd=self.folder,
-            timeout=LONGEST,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+        with TemporaryFile() as typed, TemporaryFile() as out, TemporaryFile() as err:
+            typed.write((given or "").encode())
+            typed.seek(0)
+            streams = (typed.fileno(), out.fileno(), err.fileno())
+            process = self._start(arguments, streams, env or {}, before)
+            try:
+                code = process.wait(LONGEST)
+            finally:
+                process.kill()
+                process.wait(LONGEST)
+            out.seek(0)
+            err.seek(0)
+            return Ended(code, out.read().decode(), err.read().decode())
 
     def call(self, *arguments: str | Path) -> Ended:
-        """Run the command in this process: the same door, a tenth of the time."""
+        """Run the command in this process: the same door, a tenth of the time.
+
+        Its waits are those of a strike, which ``run`` and ``service`` shorten.
+        """
         self._capture.readouterr()
+        # As in a process of its own: it hides the secrets that it read itself, and no others.
+        redaction._known = redaction._Index()
         with pytest.raises(SystemExit) as end:
             main(["--home", str(self.home), *map(str, arguments)])
         out, err = self._capture.readouterr()
@@ -130,21 +143,33 @@ class Cli:
     def service(self, *arguments: str, until: str, **env: str) -> Iterator[Service]:
         """A command that goes on by itself, once it has said ``until``."""
         log = self.folder / f"{arguments[0]}-{len(list(self.folder.iterdir()))}.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                self.line(*arguments),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env=os.environ | HASTE | env,
-                cwd=self.folder,
-            )
+        with log.open("wb") as out, Path(os.devnull).open("rb") as nothing:
+            streams = (nothing.fileno(), out.fileno(), out.fileno())
+            process = self._start(arguments, streams, env)
         service = Service(process, log)
         try:
             wait_until(lambda: until in service.said)
             yield service
         finally:
             service.stop()
+
+    def _start(
+        self,
+        arguments: Sequence[str | Path],
+        streams: tuple[int, int, int],
+        env: dict[str, str],
+        before: Sequence[str] = (),
+    ) -> subprocess.Popen[bytes] | Forked:
+        haste = os.environ | HASTE | env
+        # What stands in front, or is read as Python starts, needs an interpreter of its own.
+        if AVAILABLE and not before and not any(name.startswith("PYTHON") for name in env):
+            words = ["--home", str(self.home), *map(str, arguments)]
+            return Forked("forked:hasty", words, streams=streams, env=haste, cwd=self.folder)
+        line = self.line(*arguments, before=before)
+        typed, out, err = streams
+        return subprocess.Popen(
+            line, stdin=typed, stdout=out, stderr=err, env=haste, cwd=self.folder
+        )
 
     def line(self, *arguments: str | Path, before: Sequence[str] = ()) -> list[str]:
         """The command as a shell would start it."""
@@ -174,7 +199,7 @@ class Cli:
             return "\n".join(database.iterdump())
 
 
-def wait_until(happened: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_until(happened: Callable[[], bool], seconds: float = 60.0) -> None:
     """Return as soon as ``happened`` says so; fail after ``seconds``."""
     end = time.monotonic() + seconds
     while not happened():
@@ -212,9 +237,39 @@ def cli(
     root.setLevel(level)
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``furnished`` made once in this process, to be copied and never opened."""
+    return tmp_path_factory.mktemp("kept")
+
+
 @pytest.fixture
-def strike(cli: Cli, sandbox: SandboxProcess) -> Cli:
+def furnished(cli: Cli, kept: Path) -> Callable[[str, Callable[[], None]], None]:
+    """Fills the test's home and folder by ``work``, or by a copy of what it made for another test.
+
+    Nothing may still be running on that home, and what ``work`` leaves in the sandbox is gone.
+    """
+
+    def furnish(name: str, work: Callable[[], None]) -> None:
+        made = kept / name
+        if made.exists():
+            shutil.copytree(made / "home", cli.home, dirs_exist_ok=True)
+            shutil.copytree(made / "folder", cli.folder, dirs_exist_ok=True)
+            return
+        work()
+        shutil.copytree(cli.home, made / "home")
+        shutil.copytree(cli.folder, made / "folder")
+
+    return furnish
+
+
+@pytest.fixture
+def strike(cli: Cli, sandbox: SandboxProcess, furnished: Callable[..., None]) -> Cli:
     """The command on a home with one account on X and one on Facebook, both in the sandbox."""
-    cli.add("x", "collectif-x", sandbox)
-    cli.add("facebook", "collectif-fb", sandbox)
+
+    def add() -> None:
+        cli.add("x", "collectif-x", sandbox)
+        cli.add("facebook", "collectif-fb", sandbox)
+
+    furnished("strike", add)
     return cli

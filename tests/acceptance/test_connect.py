@@ -180,7 +180,7 @@ def pasted(desk: Desk, platform: str, answer: dict[str, str], **app: str) -> tup
         if shown := re.search(r"<code>(.+?)</code>", seen):
             seen = shown[1]
         seen = answer.get("spoil", seen)
-        out, _ = process.communicate(f"{seen}\n", timeout=30)
+        out, _ = process.communicate(f"{seen}\n", timeout=100)
     return process.returncode, said + out, seen
 
 
@@ -286,12 +286,12 @@ def test_a_refused_command_changes_nothing(desk: Desk) -> None:
 def test_a_scheduler_renews_the_token_while_it_runs_and_the_posts_go_on(
     desk: Desk, eventually: Callable[[Callable[[], bool]], None]
 ) -> None:
-    desk.sandbox.set_token_life(3)
+    desk.sandbox.set_token_life(4)  # it is renewed after 3
     assert desk.connect("x").code == 0
     before = len(desk.sandbox.requests())
     with desk.cli.service("run", until="The scheduler works"):
-        for number in range(3):
-            at = (datetime.now(UTC) + timedelta(seconds=2.5)).isoformat(timespec="seconds")
+        for number in range(2):
+            at = (datetime.now(UTC) + timedelta(seconds=4.2)).isoformat(timespec="seconds")
             added = desk.cli.call("posts", "add", f"Nouvelle {number}", "--at", at, "--to", "voix")
             assert added.code == 0, added.said
             eventually(lambda number=number: len(desk.sandbox.posts()) > number)  # type: ignore[misc]  # bound at once

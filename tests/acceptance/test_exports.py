@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,18 @@ def _who(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def hostile(strike: Any, sandbox: Any, credentials: dict[str, dict[str, str]]) -> Any:
+def hostile(
+    strike: Any,
+    sandbox: Any,
+    credentials: dict[str, dict[str, str]],
+    furnished: Callable[..., None],
+) -> Any:
     """A home whose people, accounts and reasons mean harm."""
+    furnished("hostile", lambda: _fill(strike, sandbox, credentials))
+    return strike
+
+
+def _fill(strike: Any, sandbox: Any, credentials: dict[str, dict[str, str]]) -> None:
     file = strike.folder / "again.json"
     file.write_text(json.dumps(credentials["x"]), encoding="utf-8")
     at = ("--base-url", sandbox.base_url, "--authorised-by", JEANNE)
@@ -36,16 +47,15 @@ def hostile(strike: Any, sandbox: Any, credentials: dict[str, dict[str, str]]) -
             "--to",
             "collectif-y",
             "--at",
-            "+1h",
+            "+24h",
             "--campaign",
             "blocage24janvier",
         ],
-        ["posts", "add", "hors campagne", "--to", "collectif-x", "--at", "+1h"],
+        ["posts", "add", "hors campagne", "--to", "collectif-x", "--at", "+24h"],
         ["stop", "--reason", REASON],
     ):
         ended = strike.call(*words)
         assert ended.code == 0, ended.said
-    return strike
 
 
 def export(cli: Any, name: str, *options: str) -> Path:

@@ -239,11 +239,11 @@ def typed(cli: Any, answers: list[str], *words: str) -> tuple[int, str]:
             screen += said
             if left and screen.endswith(": "):
                 os.write(person, f"{left.pop(0)}\n".encode())
-        return process.wait(20), screen
+        return process.wait(60), screen
     finally:
         watchdog.cancel()
         process.kill()
-        process.wait(20)
+        process.wait(60)
         os.close(person)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -41,10 +43,18 @@ def _who(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def over(strike: Any, sandbox: Any, credentials: dict[str, dict[str, str]]) -> Any:
+def over(
+    strike: Any,
+    sandbox: Any,
+    credentials: dict[str, dict[str, str]],
+    furnished: Callable[..., None],
+) -> Any:
     """A campaign of which one post went out, one was cancelled, and the stop was pulled once."""
-    import json
+    furnished("over", lambda: _fill(strike, sandbox, credentials))
+    return strike
 
+
+def _fill(strike: Any, sandbox: Any, credentials: dict[str, dict[str, str]]) -> None:
     file = strike.folder / "again.json"
     file.write_text(json.dumps(credentials["x"]), encoding="utf-8")
     at = ("--base-url", sandbox.base_url, "--authorised-by", JEANNE)
@@ -64,7 +74,6 @@ def over(strike: Any, sandbox: Any, credentials: dict[str, dict[str, str]]) -> A
         assert ended.code == 0, ended.said
     ended = strike.run("run", "--until-idle")
     assert ended.code == 0, ended.said
-    return strike
 
 
 def report(cli: Any, *options: str) -> str:

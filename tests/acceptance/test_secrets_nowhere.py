@@ -151,7 +151,7 @@ class Talkative:
             told, _ = process.communicate(timeout=enough)
         except subprocess.TimeoutExpired:
             process.terminate()
-            told, _ = process.communicate(timeout=40)
+            told, _ = process.communicate(timeout=100)
         finally:
             process.kill()
             process.wait()
@@ -161,11 +161,11 @@ class Talkative:
         return told.decode()
 
     def queue(self, *texts: str) -> None:
-        """Queue posts to all accounts, due in a moment."""
-        at = (datetime.now(UTC) + timedelta(seconds=5)).isoformat(timespec="seconds")
+        """Queue posts to all accounts, due a moment ago."""
+        at = (datetime.now(UTC) - timedelta(seconds=5)).isoformat(timespec="seconds")
         rows = "".join(f"{at},announcement,all,{text}\n" for text in texts)
         (self.cli.folder / "posts.csv").write_text(f"at,kind,to,text\n{rows}", encoding="utf-8")
-        self.run("posts", "import", "posts.csv")
+        self.run("posts", "import", "posts.csv", "--late")
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def add(cli: Any, text: str, *to: str, at: str = "now") -> None:
 def test_a_signal_lets_the_post_that_began_finish_and_begins_no_other(
     strike: Any, sandbox: Any, eventually: Eventually, number: signal.Signals
 ) -> None:
-    sandbox.add_fault("slow_before", contains="Premier", seconds=1.5)
+    sandbox.add_fault("slow_before", contains="Premier", seconds=4)
     add(strike, "Premier")
     add(strike, "Second")
 
@@ -44,7 +44,7 @@ def fired(sandbox: Any) -> bool:
 def test_after_the_emergency_stop_returned_no_new_call_begins_until_the_start(
     strike: Any, sandbox: Any, eventually: Eventually
 ) -> None:
-    sandbox.add_fault("slow_before", contains="Premier", seconds=1.0)
+    sandbox.add_fault("slow_before", contains="Premier", seconds=4)
     add(strike, "Premier")
     add(strike, "Second")
 

@@ -130,11 +130,11 @@ def typed(cli: Any, answers: list[tuple[str, str]], *words: str) -> tuple[int, s
             if answers and answers[0][0] in screen[seen:] and screen.endswith(": "):
                 seen = len(screen)
                 os.write(person, f"{answers.pop(0)[1]}\n".encode())
-        return process.wait(20), screen
+        return process.wait(60), screen
     finally:
         watchdog.cancel()
         process.kill()
-        process.wait(20)
+        process.wait(60)
         os.close(person)
 
 

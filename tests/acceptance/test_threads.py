@@ -151,7 +151,7 @@ def test_killed_in_the_middle_of_a_thread_the_next_run_goes_on_without_a_double(
         eventually(lambda: cli.states()["Un"] == "published")
     finally:
         killed.kill()
-        killed.wait(20)
+        killed.wait(60)
     ended = cli.run("run", "--until-idle")
     assert ended.code == 0, ended.said
     assert standing(sandbox.posts(), "un") == THREAD

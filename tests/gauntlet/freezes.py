@@ -51,15 +51,15 @@ def _claimed(point: _Point) -> None:
 
 def _ticket(point: _Point) -> None:
     """After the ticket's commit, before anyone has looked at the boot clock."""
-    run = Writer.run
+    run_together = Writer.run_together
 
-    def frozen(self: Any, change: Any) -> Any:
-        result = run(self, change)
+    def frozen(self: Any, change: Any, item: Any) -> Any:
+        result = run_together(self, change, item)
         if isinstance(result, Begun):
             point.reach()
         return result
 
-    Writer.run = frozen  # type: ignore[method-assign]
+    Writer.run_together = frozen  # type: ignore[method-assign]
 
 
 def _checked(point: _Point) -> None:

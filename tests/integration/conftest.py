@@ -146,8 +146,9 @@ def quick(home: Path) -> Settings:
     """Settings for a platform that answers at once: nothing is waited for longer than needed."""
     return RehearsalSettings(
         home=home,
-        connect_timeout=2,
-        read_timeout=2,
+        # Never reached: whoever needs an answer that is lost has the sandbox lose it.
+        connect_timeout=20,
+        read_timeout=20,
         settle=0.1,
         lookup_every=0.1,
         retry_base=0.05,

@@ -26,6 +26,11 @@ from socialstrike.config import Settings
 from socialstrike.db.models import Home
 from socialstrike.db.session import Database
 from socialstrike.vault import Keys, Vault, for_sealing
+from socialstrike.vault import passphrase as derivation
+
+# Not what a guess costs is tried here but the order of the writes, and each try opens it often.
+derivation._PARAMETERS.update(memory_kib=64, iterations=1)
+derivation._BOUNDS.update(memory_kib=(64, 1024), iterations=(1, 16))
 
 CREDENTIALS = {"page_id": "4242", "access_token": "EAAjetondelapage"}
 SIGNING = b"s" * 32

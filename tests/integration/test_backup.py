@@ -412,7 +412,7 @@ def working(strike, database: Database, home: Path) -> Iterator[Scheduler]:
         assert not thread.is_alive()
     finally:
         scheduler.stop()
-        thread.join(30)
+        thread.join(60)
 
 
 def _published(strike) -> int:

@@ -138,7 +138,7 @@ def test_two_at_once_make_one_key_and_one_chain(strike) -> None:
     gate = threading.Barrier(4)
 
     def work() -> None:
-        gate.wait(10)
+        gate.wait(60)
         try:
             make(strike)
         except BaseException as fault:  # noqa: BLE001  (judged in the test's own thread)
@@ -148,7 +148,7 @@ def test_two_at_once_make_one_key_and_one_chain(strike) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert faults == []
     assert strike.events().count("log.key") == 1
     assert sizes(strike) == [4]

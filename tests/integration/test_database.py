@@ -127,7 +127,7 @@ def test_the_writer_makes_everybodys_changes_durable_in_few_commits(database: Da
         session.connection().connection.driver_connection.set_trace_callback(
             lambda sql: commits.append(1) if sql == "COMMIT" else None
         )
-        gate.wait(10)  # everybody queues up behind this one
+        gate.wait(60)  # everybody queues up behind this one
 
     with ThreadPoolExecutor(33) as pool:
         first = pool.submit(writer.run, count)

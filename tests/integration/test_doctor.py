@@ -61,8 +61,8 @@ def test_a_home_that_is_ready_has_nothing_to_do(ready: Examine, sandbox) -> None
     findings = ready()
     assert {finding.verdict for finding in findings.values()} == {"ok"}, findings
     assert set(findings) == {
-        "home", "disk", "database", "time zones", "key", "account a", "account b", "clock",
-        "emergency stop", "scheduler", "deliveries",
+        "home", "disk", "alerts", "database", "time zones", "key", "account a", "account b",
+        "clock", "emergency stop", "scheduler", "deliveries",
     }  # fmt: skip
     assert all(finding.remedy is None for finding in findings.values())
 

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,13 +28,15 @@ from socialstrike.sandbox.process import SandboxProcess
 from socialstrike.scheduler import Scheduler
 from socialstrike.vault import Vault
 
-#: Single bits turned in one run; thousands with FLIPS=2000 in the environment.
-FLIPS = int(os.environ.get("FLIPS", "150"))
+#: Single bits turned in one run: every day, and in the gauntlet's long form.
+FLIPS, MANY_FLIPS = 50, 2000
 #: In so many parts, for the processes that run tests at the same time.
-PARTS = 5
+PARTS = 2
 TEXTS = [f"Nous serons {n} mille dans la rue" for n in range(6)]
 #: A scheduler that cannot read its database is told to end after so many seconds.
 PATIENCE = 1.0
+#: And one that can has as long as it needs.
+ENDLESS = 60.0
 
 
 @pytest.fixture
@@ -78,9 +81,16 @@ def change(file: Path, *statements: str) -> None:
 class Used:
     """What every use of a file came to: the sentences, and what was logged beside them."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, patience: float) -> None:
         self.file = file
+        self.patience = patience
         self.told: list[str] = []
+        self.faults: list[str] = []
+
+    @property
+    def noticed(self) -> bool:
+        """Whether anything was said of it."""
+        return bool(self.told or self.faults)
 
     def all(self) -> None:
         """Look at it, verify it, back it up, and let a scheduler work on it for a while."""
@@ -97,7 +107,8 @@ class Used:
             audit.verify(session)
 
     def _check(self) -> None:
-        storage.check(self.file)
+        for finding in storage.check(self.file):
+            self.faults += finding.faults
 
     def _backup(self) -> None:
         copy = self.file.with_name("copy.db")
@@ -120,7 +131,7 @@ class Used:
         )
         with closing_database(self.file) as database:
             scheduler = Scheduler(database, Vault(b"k" * 32), settings, SystemClock())
-            ending = threading.Timer(PATIENCE, scheduler.stop)
+            ending = threading.Timer(self.patience, scheduler.stop)
             ending.start()
             try:
                 scheduler.run(until_idle=True)
@@ -144,13 +155,13 @@ class closing_database:  # noqa: N801  (read like contextlib.closing)
 @pytest.fixture
 def used(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[Path], Used]]:
+) -> Iterator[Callable[..., Used]]:
     """Uses a file in every way; fails on a traceback or a message of several lines."""
     # An outcome that cannot be written is kept trying for two minutes, as disks do get room again.
     monkeypatch.setattr(publisher, "_PATIENCE", PATIENCE)
 
-    def use(file: Path) -> Used:
-        found = Used(file)
+    def use(file: Path, patience: float = PATIENCE) -> Used:
+        found = Used(file, patience)
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             found.all()
@@ -161,23 +172,41 @@ def used(
     yield use
 
 
-@pytest.mark.timeout(60 + FLIPS * 4)
+@dataclass
+class Turned:
+    """How many bits are turned, and where the chances come from."""
+
+    flips: int
+    seed: int
+
+
+@pytest.fixture
+def turned(long: bool, request: pytest.FixtureRequest) -> Turned:
+    given = request.config.getoption("--gauntlet-seed")
+    return Turned(MANY_FLIPS if long else FLIPS, 1789 if given is None else given)
+
+
+@pytest.mark.timeout(60 + MANY_FLIPS)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_single_bit_that_turned_sends_an_altered_post_or_shows_a_traceback(
-    day: Callable[[str], Path], used: Callable[[Path], Used], sandbox: SandboxProcess, part: int
+    day: Callable[[str], Path],
+    used: Callable[[Path], Used],
+    sandbox: SandboxProcess,
+    part: int,
+    turned: Turned,
 ) -> None:
-    chance = random.Random(f"{os.environ.get('FLIP_SEED', '1789')} {part}")
+    chance = random.Random(f"{turned.seed} {part}")
     told = 0
-    for number in range(part, FLIPS, PARTS):
+    for number in range(part, turned.flips, PARTS):
         file = day(f"flip-{number}")
         content = bytearray(file.read_bytes())
-        # Every page has its turn, and the header is hit more often than by chance.
-        page = number % (len(content) // 4096)
+        # All over the file, and the headers of pages are hit more often than by chance.
+        page = number * (len(content) // 4096) // turned.flips
         place = page * 4096 + chance.randrange(100 if number % 9 == 0 else 4096)
         content[place] ^= 1 << chance.randrange(8)
         file.write_bytes(content)
         try:
-            told += bool(used(file).told)
+            told += used(file).noticed
             sent = [post["text"] for post in sandbox.posts()]
             assert set(sent) <= set(TEXTS)
             assert len(sent) == len(set(sent))
@@ -189,9 +218,9 @@ def test_no_single_bit_that_turned_sends_an_altered_post_or_shows_a_traceback(
 
 
 def test_a_sound_home_is_used_without_a_word_and_sends_everything(
-    day: Callable[[str], Path], used: Callable[[Path], Used], sandbox: SandboxProcess
+    day: Callable[[str], Path], used: Callable[..., Used], sandbox: SandboxProcess
 ) -> None:
-    assert used(day("sound")).told == []
+    assert used(day("sound"), ENDLESS).told == []
     assert sorted(post["text"] for post in sandbox.posts()) == TEXTS
 
 

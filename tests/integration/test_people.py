@@ -213,7 +213,7 @@ def test_two_who_write_at_once_give_one_name_one_token(strike) -> None:
     start = threading.Barrier(4)
 
     def write() -> None:
-        start.wait(10)
+        start.wait(60)
         for _ in range(5):
             tell(strike, "ann")
 
@@ -221,7 +221,7 @@ def test_two_who_write_at_once_give_one_name_one_token(strike) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert len(lines(strike)) == 20
     assert len({entry["actor"] for entry in lines(strike)}) == 1
 

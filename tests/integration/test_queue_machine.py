@@ -40,8 +40,8 @@ pytest.register_assert_rewrite("queue_model")
 
 from queue_model import EVERY, SETTLE, Flight, Look, Model  # noqa: E402  (it stands beside this file)
 
-# Shrinking a failure takes minutes; the walk itself half of one.
-pytestmark = pytest.mark.timeout(600)
+# Shrinking a failure takes minutes, and so does the long form.
+pytestmark = pytest.mark.timeout(1500)
 
 ARROWS = {(at, to) for (at, _), to in TRANSITIONS.items()}
 BY_PERSON = {(at, to) for (at, event), to in TRANSITIONS.items() if event is Event.REQUEUE}
@@ -302,7 +302,7 @@ def _walk(
 
 
 def test_no_order_of_events_loses_or_doubles_a_post(
-    template_database: Path, tmp_path: Path
+    template_database: Path, tmp_path: Path, long: bool
 ) -> None:
     @contextmanager
     def opened() -> Iterator[Database]:
@@ -312,11 +312,11 @@ def test_no_order_of_events_loses_or_doubles_a_post(
         yield database
         database.dispose()  # folds the write-ahead log into the file, which the next walk replaces
 
-    _walk(opened, examples=50, steps=50)
+    _walk(opened, examples=200 if long else 25, steps=50)
 
 
 def test_no_order_of_events_loses_or_doubles_a_post_on_postgresql(
-    request: pytest.FixtureRequest,
+    request: pytest.FixtureRequest, long: bool
 ) -> None:
     # Asked for here, when this test's own environment stands: the server reads it at its start.
     template = make_url(request.getfixturevalue("postgres"))
@@ -335,4 +335,4 @@ def test_no_order_of_events_loses_or_doubles_a_post_on_postgresql(
             database.dispose()
             server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    _walk(opened, examples=10, steps=40)
+    _walk(opened, examples=40 if long else 5, steps=40)

@@ -57,16 +57,16 @@ def running(scheduler: Scheduler) -> Iterator[Scheduler]:
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(60)
         yield scheduler
     finally:
         scheduler.stop()
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
         assert faults == []
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -112,7 +112,7 @@ def test_what_another_process_changes_is_noticed(live, sandbox) -> None:
     )
     [delivery] = live.post("a", due=timedelta(hours=1))
     with running(_scheduler(live)):
-        subprocess.run([sys.executable, "-c", code, str(live.location)], check=True, timeout=30)
+        subprocess.run([sys.executable, "-c", code, str(live.location)], check=True, timeout=60)
         until(lambda: live.state(delivery) == "published")
 
 
@@ -137,21 +137,21 @@ def test_the_emergency_stop_holds_everything_until_it_is_let_go(live, sandbox) -
 
 
 def test_a_stop_is_confirmed_only_when_no_call_is_under_way(live, sandbox) -> None:
-    sandbox.add_fault("slow", account="a", seconds=0.8)
+    sandbox.add_fault("slow", account="a", seconds=3)
     [begun] = live.post("a")
 
     def quiet() -> bool:
         with live.database.read() as session:
             return heartbeat.all_quiet(session, live.now)
 
-    with running(_scheduler(live)):
+    with running(_scheduler(live, read_timeout=20)):
         until(lambda: live.row(begun).attempts == 1)
         live.do(queue.stop, reason="vote")
         assert not quiet()
         until(quiet)
         assert live.state(begun) == "published"
         calls = sandbox.request_count()
-        sandbox.add_fault("slow", account="b", seconds=0.8)
+        sandbox.add_fault("slow", account="b", seconds=2)
         [next_one] = live.post("b")
         live.do(queue.start)
         until(lambda: live.row(next_one).attempts == 1)
@@ -208,9 +208,9 @@ def test_ten_schedulers_share_one_database_and_send_nothing_twice(live, sandbox)
 
 
 def test_one_slow_account_delays_no_other(live, sandbox) -> None:
-    sandbox.add_fault("slow", account="a", seconds=1.5)
+    sandbox.add_fault("slow", account="a", seconds=4)
     [slow] = live.post("a")
-    with running(_scheduler(live)):
+    with running(_scheduler(live, read_timeout=20)):
         until(lambda: live.state(slow) == "publishing")
         [other] = live.post("b")
         until(lambda: live.state(other) == "published")
@@ -285,12 +285,12 @@ def test_a_standby_takes_over_when_the_first_ends(live, sandbox) -> None:
         thread.start()
         assert not taken_over.wait(0.5)
     try:
-        assert taken_over.wait(20)
+        assert taken_over.wait(60)
         [delivery] = live.post("a")
         until(lambda: live.state(delivery) == "published")
     finally:
         second.stop()
-        thread.join(30)
+        thread.join(60)
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
@@ -300,15 +300,15 @@ def test_a_standby_that_is_told_to_end_ends(live) -> None:
         thread = threading.Thread(target=second.run, kwargs={"standby": True})
         thread.start()
         second.stop()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 
 def test_stopping_finishes_what_has_begun_and_begins_nothing_new(live, sandbox) -> None:
-    sandbox.add_fault("slow", account="a", seconds=1)
+    sandbox.add_fault("slow", account="a", seconds=3)
     [begun] = live.post("a", text="one")
     [waiting] = live.post("a", text="two")
-    with running(_scheduler(live)) as scheduler:
+    with running(_scheduler(live, read_timeout=20)) as scheduler:
         until(lambda: live.row(begun).attempts == 1)
         scheduler.stop()
     assert live.state(begun) == "published"
@@ -369,7 +369,7 @@ from socialstrike.db.session import Database
 from socialstrike.scheduler import Scheduler
 from socialstrike.vault import Vault
 home = Path(sys.argv[1])
-waits = {"connect_timeout": 2, "read_timeout": 5, "settle": 0.3, "lookup_every": 0.2}
+waits = {"connect_timeout": 2, "read_timeout": 20, "settle": 0.3, "lookup_every": 0.2}
 settings = RehearsalSettings(home=home, **waits)
 database = Database(settings.location)
 scheduler = Scheduler(database, Vault(b"k" * 32), settings, database.clock(SystemClock()))
@@ -394,7 +394,7 @@ def service(live, mode: str = "service") -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("fault", ["slow", "slow_before"])
@@ -407,7 +407,7 @@ def test_killed_in_the_middle_of_a_call_the_post_is_looked_up_and_never_doubled(
     with service(live) as process:
         until(lambda: live.row(delivery).attempts == 1)
         process.send_signal(signal.SIGKILL)
-        process.wait(20)
+        process.wait(60)
     assert live.state(delivery) == "publishing"
 
     _scheduler(live, settle=1.5, lookup_every=0.3).run(until_idle=True)
@@ -426,13 +426,13 @@ def test_killed_before_the_call_the_post_simply_goes_out(live, sandbox) -> None:
 
 
 def test_sigterm_drains_the_service(live, sandbox) -> None:
-    sandbox.add_fault("slow", account="a", seconds=1)
+    sandbox.add_fault("slow", account="a", seconds=3)
     [begun] = live.post("a", text="one")
     [waiting] = live.post("a", text="two")
     with service(live) as process:
         until(lambda: live.row(begun).attempts == 1)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert (live.state(begun), live.state(waiting)) == ("published", "scheduled")
     with live.database.read() as session:
         assert heartbeat.alive(session, live.now) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import re
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from socialstrike import queue, storage
+from socialstrike import heartbeat, queue, storage
 from socialstrike.clock import SystemClock
 from socialstrike.config import RehearsalSettings
 from socialstrike.db.session import Database
@@ -38,6 +39,9 @@ SENTENCE = re.compile(
 #: What else it may say on such a day.
 NEWS = re.compile(r"^ready$|back in the queue, \d+ to look up|^an outcome could not be written")
 
+#: What a write that failed left behind is taken up with the next heartbeat, in seconds.
+OFTEN = 0.5
+
 RESTORE = """
 import sys
 from pathlib import Path
@@ -50,6 +54,7 @@ storage.restore(copy, to, upgrade=False, settle=0.1, clock=SystemClock(), actor=
 SERVICE = """
 import logging, resource, signal, sys
 from pathlib import Path
+from socialstrike import heartbeat
 from socialstrike.clock import SystemClock
 from socialstrike.config import RehearsalSettings
 from socialstrike.db.session import Database
@@ -58,6 +63,7 @@ from socialstrike.scheduler import Scheduler
 from socialstrike.vault import Vault
 home, room = Path(sys.argv[1]), int(sys.argv[2])
 logging.basicConfig(level=logging.WARNING, format="%(message)s")
+heartbeat.EVERY = float(sys.argv[3])
 _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
 signal.signal(signal.SIGUSR1, lambda *_: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
 waits = {"settle": 0.3, "lookup_every": 0.2, "retry_base": 0.1, "retry_most": 0.3}
@@ -93,7 +99,7 @@ class Disk:
             ["mount", "-o", f"remount,{options}", str(self.folder)],
             check=False,
             capture_output=True,
-            timeout=20,
+            timeout=100,
         )
         return done.returncode == 0
 
@@ -104,18 +110,19 @@ def mounted(folder: Path, size: str) -> Iterator[Disk]:
         pytest.skip("only root can mount a small disk, and only here is it known how")
     folder.mkdir()
     options = ["-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(folder)]
-    done = subprocess.run(["mount", *options], check=False, timeout=20, capture_output=True)
+    done = subprocess.run(["mount", *options], check=False, timeout=100, capture_output=True)
     if done.returncode:
         pytest.skip(f"no small disk can be mounted here: {done.stderr.decode().strip()}")
     try:
         yield Disk(folder)
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=20)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=100)
 
 
 @pytest.fixture
-def day(strike, sandbox, tmp_path: Path):
+def day(strike, sandbox, monkeypatch: pytest.MonkeyPatch):
     """The strike by the machine's clock, with four accounts, and the patience of a sandbox."""
+    monkeypatch.setattr(heartbeat, "EVERY", OFTEN)
     strike.clock = SystemClock()
     strike.settings = RehearsalSettings(
         home=strike.home, settle=0.3, lookup_every=0.2, retry_base=0.1, retry_most=0.3
@@ -144,14 +151,14 @@ def working(strike) -> Iterator[threading.Thread]:
     thread.start()
     try:
         yield thread
-        thread.join(60)
+        thread.join(120)
         assert not thread.is_alive(), "it did not go on by itself"
     finally:
         scheduler.stop()
         thread.join(60)
 
 
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
+def until(condition: Callable[[], object], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -172,6 +179,24 @@ def queue_many(strike, count: int, *, spread: float = 0.0) -> set[str]:
         due = timedelta(seconds=spread * number / count)
         strike.post(f"n{number % 4}", text=f"{number}. On occupe", due=due)
     return {f"{number}. On occupe" for number in range(count)}
+
+
+def queue_until(strike, refused: Callable[[], object]) -> set[str]:
+    """Queue more posts until a write was ``refused``, and for them all; the texts taken in."""
+    taken: set[str] = set()
+    deadline = time.monotonic() + 90
+    for number in itertools.count(1000):
+        if refused():
+            return taken
+        assert time.monotonic() < deadline, "nothing was refused"
+        text = f"{number}. On occupe {'!' * 200}"
+        try:
+            strike.post(f"n{number % 4}", text=text)
+            taken.add(text)
+        except DatabaseFull:
+            pass
+        time.sleep(0.05)
+    raise AssertionError
 
 
 # A full disk ----------------------------------------------------------------------------------
@@ -210,7 +235,7 @@ def test_a_scheduler_on_a_disk_that_fills_up_goes_on_once_there_is_room(
         with working(day):
             until(lambda: day.states().get("published", 0) >= 4)
             disk.fill(room)
-            until(lambda: caplog.records)
+            texts |= queue_until(day, lambda: caplog.records)
             time.sleep(0.5)  # for whatever else it may try meanwhile
             assert disk.remount("size=64m")
         assert_all_once(day, sandbox, texts)
@@ -266,7 +291,7 @@ class Service:
         assert "Traceback" not in text, text
         return text.splitlines()
 
-    def ended(self, seconds: float = 60) -> list[str]:
+    def ended(self, seconds: float = 120) -> list[str]:
         """All that it said, once it has ended."""
         self.process.wait(seconds)
         return self.said()
@@ -279,7 +304,7 @@ def service(strike, *, room: int = 0, before: Sequence[str] = ()) -> Iterator[Se
     log = strike.home.parent / f"service-{time.monotonic_ns()}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*before, sys.executable, "-c", SERVICE, str(strike.home), str(room)],
+            [*before, sys.executable, "-c", SERVICE, str(strike.home), str(room), str(OFTEN)],
             stdout=out,
             stderr=out,
         )
@@ -287,14 +312,17 @@ def service(strike, *, room: int = 0, before: Sequence[str] = ()) -> Iterator[Se
         yield Service(process, log)
     finally:
         process.kill()
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.mark.parametrize("room", [4_000, 60_000, 120_000, 250_000, 500_000])
 def test_files_that_may_not_grow_hold_it_up_until_they_may(day, sandbox, room: int) -> None:
     texts = queue_many(day, 60, spread=1.5)
     with service(day, room=room) as running:
-        until(lambda: any("the disk refused" in line for line in running.said()))
+        until(running.said)
+        texts |= queue_until(
+            day, lambda: any("the disk refused" in line for line in running.said())
+        )
         if running.process.poll() is None:
             running.process.send_signal(signal.SIGUSR1)  # the limit is lifted
         said = running.ended()
@@ -310,7 +338,7 @@ def strace(syscall: str, how: str) -> list[str]:
     if found is None:
         pytest.skip("strace, which makes system calls fail, is not installed")
     line = [found, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={syscall}"]
-    if subprocess.run([*line, "true"], check=False, capture_output=True, timeout=20).returncode:
+    if subprocess.run([*line, "true"], check=False, capture_output=True, timeout=100).returncode:
         pytest.skip("strace may not trace here")
     return [*line, "-e", f"inject={syscall}:{how}"]
 
@@ -323,7 +351,8 @@ def strace(syscall: str, how: str) -> list[str]:
 def test_writes_that_fail_for_a_while_lose_nothing(
     day, sandbox, syscall: str, error: str, first: int
 ) -> None:
-    texts = queue_many(day, 12)
+    # So many that their commits, however many are made as one, outnumber the refusals.
+    texts = queue_many(day, 40 if syscall == "fdatasync" else 12)
     refusals = strace(syscall, f"error={error}:when={first}..{first + 6}")
     with service(day, before=refusals) as running:
         said = running.ended()
@@ -359,7 +388,7 @@ def test_a_restore_killed_half_way_leaves_no_database(day, tmp_path: Path, sysca
         [*strace(syscall, "signal=SIGKILL:when=1"), *line],
         check=False,
         capture_output=True,
-        timeout=60,
+        timeout=100,
     )
     if not (home / "socialstrike.db").exists():
         subprocess.run(line, check=True, timeout=60)

@@ -143,10 +143,12 @@ def test_answers_on_a_kept_connection_are_not_held_back(
 ) -> None:
     client = tweepy_client(x_account["credentials"])
     client.get_me()
-    began = time.monotonic()
+    took = []
     for n in range(50):
+        began = time.monotonic()
         client.create_tweet(text=f"n° {n}")
-    assert time.monotonic() - began < 1.5  # with Nagle's delay it takes over 2 seconds
+        took.append(time.monotonic() - began)
+    assert min(took) < 0.035  # with Nagle's delay each takes over 0.04 seconds
 
 
 def test_requests_are_listed_in_order_with_their_answers(

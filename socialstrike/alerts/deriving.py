@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from socialstrike import audit
-from socialstrike.accounts import WARNED, Expiry
 from socialstrike.alerts.addresses import KINDS, Kind
+from socialstrike.expiry import WARNED, Expiry
 from socialstrike.lifecycle import State
 
 #: The entry that says that alerts were told: of what kind, up to which entry.

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from socialstrike import accounts, audit, queue
+from socialstrike import audit, expiry, queue
 from socialstrike.alerts.addresses import Kind
 from socialstrike.alerts.deriving import (
     EVENTS,
@@ -27,7 +27,7 @@ from socialstrike.db.models import Account, AuditEntry, Campaign, Delivery, Post
 from socialstrike.lifecycle import State
 
 #: What was told is remembered this long: longer than an expiry is told ahead of its time.
-_MEMORY = timedelta(days=accounts.WARNED[-1] + STALE.days)
+_MEMORY = timedelta(days=expiry.WARNED[-1] + STALE.days)
 #: A delivery that was due longer ago should be out.
 _GRACE = timedelta(minutes=5)
 #: So many entries of deliveries are looked up at a time.
@@ -67,7 +67,7 @@ def facts(session: Session, book: Book, now: datetime, *, timely: bool) -> Facts
         paused={name: reason or "" for name, reason in session.execute(paused)},
         stopped=halt is not None,
         stop_reason=halt.reason if halt else None,
-        expiries=accounts.expiries(session, now) if timely else (),
+        expiries=expiry.expiries(session, now) if timely else (),
         tallies=_tallies(session, now) if timely else (),
     )
 

@@ -73,7 +73,7 @@ def status(
 
     Exit 3 where something needs a person.
     """
-    from socialstrike import accounts, heartbeat, queue
+    from socialstrike import expiry, heartbeat, queue
     from socialstrike.cli import watch
 
     if live:
@@ -87,7 +87,7 @@ def status(
         upcoming = queue.next_due(session)
         overdue = queue.overdue(session, now)
         needs = _needs(session, now, counts, alive=bool(beats), overdue=overdue)
-        expiries = accounts.expiries(session, now)
+        expiries = expiry.expiries(session, now)
         gone = queue.gone(session)
     needs += [str(one) for one in expiries if one.urgent]
     warnings = [str(one) for one in expiries if not one.urgent]

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from socialstrike import alerts, audit, i18n, redaction
-from socialstrike.accounts import Expiry
 from socialstrike.alerts import KINDS, Alert, Book, Entry, Facts, Kind, Tally
 from socialstrike.alerts.deriving import SENT, Stand
 from socialstrike.config import RehearsalSettings, Settings
 from socialstrike.exceptions import InvalidFile, InvalidInput
+from socialstrike.expiry import Expiry
 
 NOW = datetime(2027, 1, 24, 12, 0, tzinfo=UTC)
 GATHER = timedelta(seconds=30)

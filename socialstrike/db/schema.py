@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    ColumnElement,
     Date,
     Integer,
     LargeBinary,
@@ -170,15 +171,44 @@ def _refuse_a_misfit(row: Base) -> None:
     for name, kind in _kinds(type(row)):
         value = held.get(name)
         if value is not None and not isinstance(value, kind):
-            raise DatabaseDamaged(
-                tr(
-                    "the database holds what no socialstrike wrote (a {kind} in {table}.{column});"
-                    " restore a backup",
-                    kind=type(value).__name__,
-                    table=row.__tablename__,
-                    column=name,
-                )
-            )
+            raise _damaged(row.__tablename__, name, value)
+
+
+#: A column's table, its name, and of what kind its values are.
+Kind = tuple[str, str, type | tuple[type, ...]]
+
+
+def kinds_of(columns: Iterable[ColumnElement[Any]]) -> tuple[Kind, ...]:
+    """Of what kind each value of a row is that is read as ``columns``, without an object."""
+    return tuple(
+        (
+            column.table.name,
+            column.name,
+            (list, dict) if isinstance(column.type, JSON) else column.type.python_type,
+        )
+        if isinstance(column, Column)
+        else ("", "", object)
+        for column in columns
+    )
+
+
+def refuse_misfits(kinds: Sequence[Kind], row: Sequence[Any]) -> None:
+    """What loading an object does, for a row of columns. Raises DatabaseDamaged."""
+    for (table, column, kind), value in zip(kinds, row, strict=True):
+        if value is not None and not isinstance(value, kind):
+            raise _damaged(table, column, value)
+
+
+def _damaged(table: str, column: str, value: object) -> DatabaseDamaged:
+    return DatabaseDamaged(
+        tr(
+            "the database holds what no socialstrike wrote (a {kind} in {table}.{column});"
+            " restore a backup",
+            kind=type(value).__name__,
+            table=table,
+            column=column,
+        )
+    )
 
 
 @cache

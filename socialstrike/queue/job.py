@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from socialstrike import audit, lifecycle
 from socialstrike.audit.chain import Fact, commitment
 from socialstrike.db.models import Account, Base, Campaign, Delivery, Post
+from socialstrike.db.schema import Kind, kinds_of, refuse_misfits
 from socialstrike.db.session import affected
 from socialstrike.i18n import stored
 from socialstrike.lifecycle import Event, State
@@ -165,9 +166,15 @@ def load(
 
 
 def _job(row: Row[Any]) -> Job:
+    refuse_misfits(_kinds(), row)
     named: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))
     named["media"], named["state"] = tuple(named["media"]), State(named["state"])
     return Job(**named)
+
+
+@cache
+def _kinds() -> tuple[Kind, ...]:
+    return kinds_of(_loading().selected_columns)
 
 
 @cache

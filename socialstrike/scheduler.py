@@ -20,11 +20,11 @@ from datetime import UTC, datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor as JobThreads
 from apscheduler.schedulers.background import BackgroundScheduler
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from socialstrike import campaigns, heartbeat, queue
+from socialstrike import campaigns, heartbeat, queue, sole
 from socialstrike.adapters import SOON
 from socialstrike.alerts import Herald
 from socialstrike.audit.keeper import Keeper
@@ -32,12 +32,7 @@ from socialstrike.clock import Clock, SystemClock
 from socialstrike.config import Settings
 from socialstrike.db.session import Database, Watch
 from socialstrike.db.writer import Writer
-from socialstrike.exceptions import (
-    AnotherScheduler,
-    DatabaseDamaged,
-    DatabaseError,
-    DatabaseReadOnly,
-)
+from socialstrike.exceptions import DatabaseDamaged, DatabaseError
 from socialstrike.handoff import HandOffs
 from socialstrike.i18n import tr
 from socialstrike.preflight import Lookout
@@ -101,7 +96,9 @@ class Scheduler:
         lock = FileLock(self._settings.home / "scheduler.lock", mode=0o600, thread_local=False)
         try:
             # On a server's database any number may work; a file has one at a time.
-            if self._database.sole and not self._take_lock(lock, standby):
+            if self._database.sole and not sole.hold(
+                lock, self._database, self._clock, standby=standby, given_up=lambda: self._ending
+            ):
                 return
             self._errand = errand
             self._take_over()
@@ -131,46 +128,6 @@ class Scheduler:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-    def _take_lock(self, lock: FileLock, standby: bool) -> bool:
-        """Hold the home's lock for life: the system frees it when this process is gone."""
-        while not self._ending:
-            try:
-                lock.acquire(timeout=TICK if standby else 0)
-            except Timeout:
-                if not standby:
-                    raise AnotherScheduler(self._who_holds_it()) from None
-            except OSError as error:
-                raise DatabaseReadOnly(
-                    tr(
-                        "{home} cannot be written ({strerror}); check the folder's owner and"
-                        " permissions and the room on its disk",
-                        home=self._settings.home,
-                        strerror=error.strerror,
-                    )
-                ) from None
-            else:
-                return True
-        return False
-
-    def _who_holds_it(self) -> str:
-        with self._database.read() as session:
-            beats = heartbeat.alive(session, self._clock.now())
-        who = tr("another process")
-        if beats:
-            since = beats[0].started_at.strftime("%Y-%m-%d %H:%M UTC")
-            who = tr(
-                "process {pid} on {host}, since {since}",
-                pid=beats[0].pid,
-                host=beats[0].host,
-                since=since,
-            )
-        return tr(
-            "a scheduler already works on {home}: {who}; stop that one first, or use"
-            " --standby to take over when it ends",
-            home=self._settings.home,
-            who=who,
-        )
 
     def _take_over(self) -> None:
         now = self._clock.now()

@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +102,8 @@ class _Work:
         self._streams: Sequence[Any] = streams
 
     def __getstate__(self) -> dict[str, Any]:
+        from multiprocessing.reduction import DupFd  # there is none on Windows
+
         return {"_given": self._given, "_streams": [DupFd(stream) for stream in self._streams]}
 
     def __call__(self) -> None:

@@ -17,22 +17,24 @@ from socialstrike.queue.claim import (
 from socialstrike.queue.close import close, reopen, unsettled
 from socialstrike.queue.copies import Wanted
 from socialstrike.queue.enqueue import Enqueued, enqueue, queued_links
+from socialstrike.queue.handed import (
+    handed_off,
+    not_handed_off,
+    postponed,
+    taken_back,
+    vanished,
+)
 from socialstrike.queue.handoff import (
     ask_back,
     begin_hand_over,
     claim_hand_overs,
     drop_wishes,
     hand_overs_left,
-    handed_off,
     held,
     hindrance,
-    not_handed_off,
-    postponed,
     same_text_later,
     scheduled_ids,
-    taken_back,
     unverified,
-    vanished,
     wish,
 )
 from socialstrike.queue.job import Job

@@ -11,25 +11,21 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from socialstrike import audit, platforms
-from socialstrike.content import printable
 from socialstrike.db.models import Account, Delivery, Home
-from socialstrike.db.session import affected
 from socialstrike.exceptions import IllegalTransition, InvalidInput
 from socialstrike.i18n import stored
 from socialstrike.lifecycle import Event, State
 from socialstrike.platforms.base import HandOff
-from socialstrike.platforms.own_scheduler import Scheduled
 from socialstrike.queue import gate
 from socialstrike.queue.ahead import may_post
 from socialstrike.queue.claim import Begun, Stale, begin
-from socialstrike.queue.copies import Wanted, gone, honour
-from socialstrike.queue.job import Job, load, move
+from socialstrike.queue.copies import Wanted
+from socialstrike.queue.job import Job, load, move, put
 from socialstrike.queue.person import select_ids
-from socialstrike.queue.settle import end, throttle
 
 #: Before the platform's own shortest time ahead, for the call itself and for clocks that differ.
 MARGIN = timedelta(minutes=1)
@@ -69,7 +65,7 @@ def wish(session: Session, ids: Sequence[int], *, now: datetime, actor: str) -> 
         raise InvalidInput("\n".join([*told, stored("Nothing was changed")]))
     new = [job for job in jobs if job.hand_off_at is None]
     for job in new:
-        _put(session, job, hand_off_at=now)
+        put(session, job, hand_off_at=now)
         audit.append(session, now, "hand_off.asked", actor, **job.facts())
     return [job.delivery for job in new]
 
@@ -163,7 +159,7 @@ def begin_hand_over(session: Session, job: Job, *, now: datetime, owner: str) ->
     if terms is None or job.due_at - now < terms.earliest:
         raise Stale(stored("it is too late to hand it off"))
     begun = begin(session, job, now=now, owner=owner)
-    _put(session, job, handed_at=now, hand_off_at=None, scheduled_id=None)
+    put(session, job, handed_at=now, hand_off_at=None, scheduled_id=None)
     held = replace(begun.job, handed_at=now, hand_off_at=None, scheduled_id=None)
     return replace(begun, job=held)
 
@@ -186,7 +182,7 @@ def ask_back(
             changes: dict[str, Any] = {"take_back": str(wanted)}
             if job.state is State.HANDED_OFF:
                 changes |= {"next_at": now, "lookups": 0}
-            _put(session, job, **changes)
+            put(session, job, **changes)
             audit.append(session, now, "take_back.asked", actor, **job.facts(), wanted=str(wanted))
             job = replace(job, take_back=str(wanted))  # noqa: PLW2901  (the same, a step later)
         asked.append(job)
@@ -197,7 +193,7 @@ def drop_wishes(session: Session, ids: Sequence[int], *, now: datetime, actor: s
     """Let these go out from here after all; those that were still to be handed off."""
     wished = [job for job in load(session, ids, State.SCHEDULED) if job.hand_off_at is not None]
     for job in wished:
-        _put(session, job, hand_off_at=None)
+        put(session, job, hand_off_at=None)
         audit.append(session, now, "hand_off.dropped", actor, **job.facts())
     return [job.delivery for job in wished]
 
@@ -267,123 +263,18 @@ def scheduled_ids(session: Session, job: Job) -> list[str]:
     return [one for one in found if one]
 
 
-def handed_off(
-    session: Session,
-    job: Job,
-    number: int | None,
-    copy: Scheduled,
-    *,
-    look_at: datetime,
-    now: datetime,
-    actor: str,
-) -> bool:
-    """The platform's scheduler has it, by its own word or found there; verified at ``look_at``.
-
-    ``number`` is None where a look-up found it. A copy that is to be taken back is looked at now.
-    """
-    if number is not None and not end(
-        session, job, number, stored("handed off"), now=now, actor=actor, remote_id=copy.remote_id
-    ):
-        return False
-    changes = {
-        "claimed_by": None,
-        "lease_until": None,
-        "scheduled_id": copy.remote_id,
-        "handed_at": job.handed_at or now,
-        "next_at": now if job.take_back else max(look_at, now),
-        "absences": 0,
-        "lookups": 0,
-        "error": None,
-    }
-    return move(
-        session,
-        job,
-        Event.HAND_OFF,
-        now=now,
-        actor=actor,
-        changes=changes,
-        attempt=job.attempts,
-        scheduled_id=printable(copy.remote_id),
-        scheduled_at=copy.at,
-    )
-
-
-def not_handed_off(
-    session: Session,
-    job: Job,
-    number: int | None,
-    error: str,
-    *,
-    again_at: datetime | None,
-    throttled_until: datetime | None = None,
-    now: datetime,
-    actor: str,
-) -> bool:
-    """Surely not with the platform: to be tried ``again_at``, or to go out from here (None)."""
-    if not end(session, job, number, stored("not handed off"), now=now, actor=actor, error=error):
-        return False
-    if throttled_until is not None:
-        throttle(session, job, throttled_until)
-    changes = {
-        **gone(session, job, now),
-        "claimed_by": None,
-        "lease_until": None,
-        "hand_off_at": again_at,
-        "error": error,
-    }
-    return move(
-        session,
-        job,
-        Event.RETRY,
-        now=now,
-        actor=actor,
-        changes=changes,
-        attempt=number,
-        error=error,
-        hand_off_at=again_at,
-    )
-
-
-def taken_back(session: Session, job: Job, *, now: datetime, actor: str) -> bool:
-    """The copy is surely gone and was not published; the delivery becomes what was wanted."""
-    changes = {
-        **gone(session, job, now),
-        "take_backs": job.take_backs + 1,
-        "hand_off_at": now if job.take_back == Wanted.STOPPED else None,
-        "lookups": 0,
-        "absences": 0,
-        "error": None,
-    }
-    done = move(session, job, Event.TAKE_BACK, now=now, actor=actor, changes=changes)
-    return done and honour(session, job, now=now, actor=actor)
-
-
-def postponed(session: Session, job: Job, *, next_at: datetime, error: str | None = None) -> bool:
-    """It is still with the platform, or could not be looked at; look again at ``next_at``."""
-    return _put(session, job, next_at=next_at, lookups=job.lookups + 1, error=error)
-
-
-def vanished(session: Session, job: Job, *, look_at: datetime, now: datetime, actor: str) -> bool:
-    """The copy is neither waiting there nor published: the first of two complete look-ups."""
-    error = stored(
-        "the platform had it in its scheduler, where it is no more, and did not publish it"
-    )
-    changes = {"next_at": look_at, "absences": 1, "lookups": 0, "error": error}
-    return move(session, job, Event.DOUBT, now=now, actor=actor, changes=changes, error=error)
-
-
 def _fits(session: Session, job: Job, now: datetime) -> bool:
     """Whether the platform would take it now; where not, put the wish off or drop it."""
     terms = offer(job.platform)
     ahead = job.due_at - now
     if terms is None or ahead < terms.earliest + MARGIN / 2:
-        _put(session, job, hand_off_at=None)
+        put(session, job, hand_off_at=None)
         return False
     if terms.latest is not None and ahead > terms.latest:
-        _put(session, job, hand_off_at=job.due_at - terms.latest + MARGIN)
+        put(session, job, hand_off_at=job.due_at - terms.latest + MARGIN)
         return False
     if _is_full(session, job, terms):
-        _put(session, job, hand_off_at=now + _FULL)
+        put(session, job, hand_off_at=now + _FULL)
         return False
     return True
 
@@ -414,20 +305,3 @@ def _day(moment: datetime) -> date:
 
 def _is_video(media: Mapping[str, Any]) -> bool:
     return str(media["mime_type"]).startswith("video/")
-
-
-def _put(session: Session, job: Job, **values: Any) -> bool:
-    """Note something about the delivery, unless it has moved on meanwhile."""
-    return (
-        affected(
-            session,
-            update(Delivery)
-            .where(
-                Delivery.id == job.delivery,
-                Delivery.state == job.state,
-                Delivery.fence == job.fence,
-            )
-            .values(**values),
-        )
-        == 1
-    )

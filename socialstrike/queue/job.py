@@ -309,3 +309,20 @@ def end_below(
     after = select(Delivery.id).where(Delivery.after_id == job.delivery)
     for part in load(session, session.scalars(after), State.SCHEDULED):
         move(session, part, event, now=now, actor=actor, changes={"error": why}, error=why)
+
+
+def put(session: Session, job: Job, **values: Any) -> bool:
+    """Note something about the delivery, unless it has moved on meanwhile."""
+    return (
+        affected(
+            session,
+            update(Delivery)
+            .where(
+                Delivery.id == job.delivery,
+                Delivery.state == job.state,
+                Delivery.fence == job.fence,
+            )
+            .values(**values),
+        )
+        == 1
+    )

@@ -72,7 +72,7 @@ _VARIES = (
     (re.compile(r"\b\d+[ \u00a0](MB|Mo)\b"), r"N \1"),
     # A platform that answers slowly makes the log a line longer.
     (re.compile(r"\b\d+[ \u00a0](entries|entrées)\b|(entry|entrée|entrées) \d+"), "ENTRIES"),
-    (re.compile(r"socialstrike-(rehearsal|répétition)-\w+"), "FOLDER"),
+    (re.compile(r"\S*/socialstrike-(rehearsal|répétition)-\w+"), "FOLDER"),
     (re.compile(r"the clock of \w+|l'horloge de \w+|l’horloge de \w+"), "CLOCK"),
     (re.compile(r"[ \t\u00a0\u202f]+|[─━│]+"), " "),
 )

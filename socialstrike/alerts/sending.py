@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 from socialstrike.alerts.addresses import Address, opened
 
@@ -18,12 +19,11 @@ def send(address: Address, title: str, body: str, *, patience: float = _PATIENCE
     taken = threading.Event()
 
     def act() -> None:
-        try:
+        # Any of a hundred services raises whatever it likes, with its address in the words.
+        with suppress(Exception):
             service = opened(address.url)
             if service is not None and service.notify(title=title, body=body):
                 taken.set()
-        except Exception:  # noqa: BLE001, S110  # any of a hundred services, its address in the error
-            pass
 
     # A daemon: one that hangs, drop by drop, must hold up neither the next nor the end.
     thread = threading.Thread(target=act, name="alert", daemon=True)

@@ -184,7 +184,7 @@ def test_a_scheduler_asks_nobody_while_the_stop_is_pulled(
 def test_a_look_that_has_begun_when_the_stop_is_pulled_is_known_and_is_the_last(
     patrol: Callable[..., Patrol], live: Any, sandbox: Any
 ) -> None:
-    sandbox.add_fault("slow_before", operation="find", seconds=0.7)
+    sandbox.add_fault("slow_before", operation="find", seconds=2.5)
     guard = patrol()
     before = sandbox.request_count()
     thread = threading.Thread(target=guard.round)

@@ -91,11 +91,9 @@ def _translated(text: str, language: Language) -> str:
                 filled = {name: _part(word) for name, word in found.groupdict().items()}
                 return _filled(other, filled)
     # A kept sentence is often what happened and what there is to do.
-    what, then, rest = text.partition("; ")
-    if not then:
-        return text
-    semicolon = tr("; ")
-    return f"{translated(what)}{semicolon}{translated(rest)}"
+    parts = text.split("; ")
+    known = [_translated(part, language) for part in parts] if len(parts) > 1 else parts
+    return tr("; ").join(known) if known != parts else text
 
 
 def _part(text: str) -> str:

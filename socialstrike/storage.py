@@ -24,7 +24,6 @@ from socialstrike.db.session import Database, database_version
 from socialstrike.exceptions import (
     DatabaseError,
     DatabaseOutdated,
-    DatabaseTooNew,
     InvalidInput,
     VaultError,
     VerificationFailed,
@@ -245,15 +244,7 @@ def _known_version(file: Path, name: Path) -> str:
             tr("{name} is no database of socialstrike; name a backup of one", name=name)
         )
     if version not in known:
-        raise DatabaseTooNew(
-            tr(
-                "{name} was written by a newer socialstrike (version {version} of the tables,"
-                " this one knows up to {known}); install the newer socialstrike",
-                name=name,
-                version=version,
-                known=known[-1],
-            )
-        )
+        raise migrate.too_new(name, version)
     return version
 
 

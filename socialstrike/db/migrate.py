@@ -40,15 +40,7 @@ def open_database(location: Path | str) -> Database:
         if version is None:
             upgrade(database)
         elif version not in known:
-            raise DatabaseTooNew(
-                tr(
-                    "{name} was written by a newer socialstrike (version {version} of the tables,"
-                    " this one knows up to {known}); install the newer socialstrike",
-                    name=name,
-                    version=version,
-                    known=known[-1],
-                )
-            )
+            raise too_new(name, version)
         elif version != known[-1]:
             raise DatabaseOutdated(
                 tr(
@@ -90,3 +82,16 @@ def _run(database: Database, target: str, *, down: bool) -> tuple[str | None, st
         config.attributes["connection"] = session.connection()
         (command.downgrade if down else command.upgrade)(config, target)
     return before, database_version(database)
+
+
+def too_new(name: object, version: str) -> DatabaseTooNew:
+    """What to raise over tables of a ``version`` that is not known here."""
+    return DatabaseTooNew(
+        tr(
+            "{name} was written by a newer socialstrike (version {version} of the tables,"
+            " this one knows up to {known}); install the newer socialstrike",
+            name=name,
+            version=version,
+            known=known_versions()[-1],
+        )
+    )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from socialstrike import platforms
-from socialstrike.i18n import tr
+from socialstrike.i18n import tr, translated
 from socialstrike.lifecycle import State
 from socialstrike.plan.odd import most_within, odd
 from socialstrike.plan.snapshot import Snapshot, Step, Voice
@@ -198,7 +198,7 @@ def _of_account(voice: Voice, steps: list[Step]) -> Iterator[Trouble]:
                 "{name} is paused ({paused}), so {count} of its posts would be missed:"
                 " socialstrike accounts resume {name}",
                 name=voice.name,
-                paused=voice.paused,
+                paused=translated(voice.paused),
                 count=len(steps),
             ),
             voice.name,

@@ -6,57 +6,18 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from inbox import TOKEN, Inbox
 
 READY = "The scheduler works on"
-TOKEN = "s3cr3tT0kenOfTheChannel"
-
-
-class Service:
-    """A service on this machine that alerts can be sent to; without ``answers`` it only listens."""
-
-    def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []
-        self.answers = threading.Event()
-        self.answers.set()
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                service.messages.append(json.loads(body))
-                service.answers.wait(30)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """The test asks for what it wants to know."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        self.url = f"json://127.0.0.1:{self._server.server_port}/{TOKEN}"
-
-    @property
-    def titles(self) -> list[str]:
-        return [message["title"].removeprefix("socialstrike: ") for message in self.messages]
-
-    def close(self) -> None:
-        self.answers.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
-    made = Service()
+def service() -> Iterator[Inbox]:
+    made = Inbox()
     yield made
     made.close()
 
@@ -74,7 +35,7 @@ def add(cli: Any, text: str, to: str) -> None:
 
 
 def test_what_fails_and_what_disappears_is_one_message_each_and_none_after_a_restart(
-    strike: Any, sandbox: Any, service: Service
+    strike: Any, sandbox: Any, service: Inbox
 ) -> None:
     write(strike, "# the committee", service.url)
     sandbox.add_fault("forbidden", contains="Refusé", times=None)
@@ -106,7 +67,7 @@ def test_what_fails_and_what_disappears_is_one_message_each_and_none_after_a_res
 
 
 def test_an_alert_that_nobody_answers_holds_up_no_delivery(
-    strike: Any, sandbox: Any, service: Service, eventually: Callable[..., None]
+    strike: Any, sandbox: Any, service: Inbox, eventually: Callable[..., None]
 ) -> None:
     service.answers.clear()
     write(strike, f"{service.url}?rto=30")
@@ -125,7 +86,7 @@ def test_an_alert_that_nobody_answers_holds_up_no_delivery(
         assert running.end() == 0
 
 
-def test_addresses_are_shown_masked_and_tested_one_by_one(cli: Any, service: Service) -> None:
+def test_addresses_are_shown_masked_and_tested_one_by_one(cli: Any, service: Inbox) -> None:
     assert "alerts.md" in cli.call("alerts", "show").out
     assert cli.call("alerts", "test").code == 2
 

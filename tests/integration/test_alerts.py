@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from inbox import TOKEN, Inbox
 from sqlalchemy import update
 
 from socialstrike import accounts, queue
 from socialstrike.alerts import Address, Herald
 from socialstrike.config import Settings
 from socialstrike.db.models import Account
-
-TOKEN = "s3cr3tT0kenOfTheChannel"
-
-
-class Inbox:
-    """What was sent to an address on this machine."""
-
-    def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []
-        self.status = 200
-        inbox = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                if inbox.status == 200:
-                    inbox.messages.append(json.loads(body))
-                self.send_response(inbox.status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """The test asks for what it wants to know."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        self.url = f"json://127.0.0.1:{self._server.server_port}/{TOKEN}"
-
-    @property
-    def titles(self) -> list[str]:
-        return [message["title"].removeprefix("socialstrike: ") for message in self.messages]
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 @pytest.fixture

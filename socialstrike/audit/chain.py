@@ -36,6 +36,9 @@ _encode = json.JSONEncoder(
 # where the json module takes 5.3. What this decoder refuses is left to the json module to judge.
 _decode_facts = msgspec.json.Decoder(dict[str, Fact]).decode
 _encode_facts = msgspec.json.Encoder(order="sorted").encode
+# Many lines at once take two thirds of what they take one by one.
+_decode_lines = msgspec.json.Decoder(dict[str, Fact]).decode_lines
+_encode_lines = msgspec.json.Encoder(order="sorted").encode_lines
 _PLACE = itemgetter("v", "seq", "prev")
 
 
@@ -125,6 +128,8 @@ class Run:
 
     lines: Sequence[bytes]
     entries: Sequence[dict[str, Fact]]
+    numbers: Sequence[Fact]
+    prevs: Sequence[Fact]
     hashes: Sequence[str]
 
 
@@ -166,22 +171,26 @@ class Walk:
 
         Together they take a third of the time. Changes nothing; ``take`` goes on behind them.
         """
+        count = len(lines)
+        text = b"\n".join([*lines, b""])
         try:
-            entries = [_decode_facts(line) for line in lines]
-            places = [_PLACE(entry) for entry in entries]
+            entries = _decode_lines(text)
+            # Written, so many entries have so many line ends: no line holds one of its own, and
+            # each is the canonical form of one entry.
+            if len(entries) != count or _encode_lines(entries) != text:
+                return None
+            versions, numbers, prevs = zip(*map(_PLACE, entries), strict=True)
         except (ValueError, KeyError, RecursionError):
             return None
         hashes = [hashlib.sha256(line).hexdigest() for line in lines]
-        due = zip(
-            [self._version] * len(lines),
-            range(self.count + 1, self.count + 1 + len(lines)),
-            [self.head, *hashes[:-1]],
-            strict=True,
-        )
-        # Types too: to Python true is 1.
-        plain = {(type(version), type(seq)) for version, seq, _ in places} <= {(int, int)}
-        if plain and places == [*due] and [_encode_facts(entry) for entry in entries] == lines:
-            return Run(lines, entries, hashes)
+        if (
+            # Types too: to Python true is 1.
+            {*map(type, versions), *map(type, numbers)} == {int}
+            and versions == (self._version,) * count
+            and numbers == tuple(range(self.count + 1, self.count + 1 + count))
+            and prevs == (self.head, *hashes[:-1])
+        ):
+            return Run(lines, entries, numbers, prevs, hashes)
         return None
 
     def take(self, run: Run) -> None:

@@ -184,8 +184,8 @@ def _tree(newest: models.Checkpoint | None) -> Tree:
 def _grow(session: Session, tree: Tree, size: int) -> None:
     wanted = AuditEntry.seq.between(tree.size + 1, size)
     statement = select(AuditEntry.line).where(wanted).order_by(AuditEntry.seq)
-    for line in session.scalars(statement.execution_options(yield_per=1000)):
-        tree.add(line.encode())
+    for lines in session.scalars(statement.execution_options(yield_per=1000)).partitions():
+        tree.add_all(map(str.encode, lines))
 
 
 def _trusted(session: Session, newest: models.Checkpoint | None, key: Key | None) -> Tree:

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from itertools import chain as flattening
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, insert, or_, select
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Session
 
 from socialstrike.audit import chain, people
@@ -18,11 +20,25 @@ from socialstrike.db.session import Deferred
 from socialstrike.exceptions import NotFound
 from socialstrike.i18n import tr
 
+_TABLE = AuditEntry.__table__
+_LAST = select(_TABLE.c.seq, _TABLE.c.hash).order_by(_TABLE.c.seq.desc()).limit(1)
+_INSERT = insert(AuditEntry)
+_SQLITE_INSERT = str(_INSERT.compile(dialect=sqlite.dialect(paramstyle="named")))
+_encode = msgspec.json.Encoder().encode
+#: The length of a moment as the encoder writes it, with its quotation marks; it leaves out zeros.
+_WITH_MICROSECONDS = 29
+
 
 def stamp(moment: datetime) -> str:
-    """An aware moment as the log writes it: UTC, microseconds, a Z at the end."""
-    # Four times as fast as strftime, and three of them are in each entry of a delivery.
-    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
+    """An aware moment as the log writes it: UTC, microseconds, a Z at the end.
+
+    Raises ValueError where it has no zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"naive datetime {moment!r} given where a zone is needed")
+    # A fifth of what isoformat takes, and three of them are in each entry of a delivery.
+    text = _encode(moment.astimezone(UTC)).decode()
+    return text[1:-1] if len(text) == _WITH_MICROSECONDS else f"{text[1:20]}.000000Z"
 
 
 def append(
@@ -45,28 +61,37 @@ def _write(session: Session, told: list[tuple[datetime, dict[str, Fact]]]) -> No
     """Put the entries at the end of the chain. No one else appends meanwhile (serialise); if
     someone did, the unique ``prev`` refuses the fork.
     """
+    session.flush()
     people.hide(session, [entry for _, entry in told])
-    last = session.execute(
-        select(AuditEntry.seq, AuditEntry.hash).order_by(AuditEntry.seq.desc()).limit(1)
-    ).first()
+    # Beside the session's own ways, which take twice as long for one entry.
+    connection = session.connection()
+    last = connection.execute(_LAST).first()
     seq, prev = (last.seq, last.hash) if last else (0, chain.GENESIS)
+    # On SQLite by the driver's own way, which saves an eighth.
+    by_driver = connection.dialect.name == "sqlite"
     rows = []
     for at, entry in told:
         seq += 1
         line = chain.written({**entry, "seq": seq, "prev": prev})
+        digest = chain.digest(line)
         rows.append(
             {
                 "seq": seq,
                 "line": line,
-                "hash": chain.digest(line),
+                "hash": digest,
                 "prev": prev,
-                "at": at,
+                "at": str(entry["at"])[:-1].replace("T", " ") if by_driver else at,
                 "event": entry["event"],
-                **{name: entry.get(name) for name in ("account", "kind", "delivery")},
+                "account": entry.get("account"),
+                "kind": entry.get("kind"),
+                "delivery": entry.get("delivery"),
             }
         )
-        prev = rows[-1]["hash"]
-    session.execute(insert(AuditEntry), rows)
+        prev = digest
+    if by_driver:
+        connection.exec_driver_sql(_SQLITE_INSERT, rows)
+    else:
+        connection.execute(_INSERT, rows)
 
 
 def entries(

@@ -16,8 +16,19 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, func, insert, inspect, or_, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    bindparam,
+    func,
+    insert,
+    inspect,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
 
 from socialstrike.audit.chain import Fact
 from socialstrike.db.models import Account, AuditEntry, Home, Person
@@ -34,6 +45,13 @@ _PSEUDONYM = re.compile("person [0-9a-f]{8}")
 _MOST_REMEMBERED = 10_000
 
 _PEOPLE = inspect(Person).local_table
+# Made once: making one takes as long as asking.
+_BY_TOKEN, _BY_NAME = (
+    select(_PEOPLE.c.name, _PEOPLE.c.token).where(
+        column.in_(bindparam("values", expanding=True)), _PEOPLE.c.name.is_not(None)
+    )
+    for column in (_PEOPLE.c.token, _PEOPLE.c.name)
+)
 #: The tokens each database was found to hold. Only guesses: each is looked up before it is used.
 _guesses: WeakKeyDictionary[Engine | Connection, dict[str, str]] = WeakKeyDictionary()
 
@@ -74,21 +92,19 @@ def hide(session: Session, entries: Iterable[dict[str, Fact]]) -> None:
     To be called while no one else appends to the log (Database.serialise): one name gets one
     token. Costs a look-up by primary key for each transaction.
     """
-    entries = list(entries)
+    held = [(entry, field) for entry in entries for field in FIELDS if field in entry]
     names = {
         value
-        for entry in entries
-        for field in FIELDS
-        if isinstance(value := entry.get(field), str) and _is_somebody(value)
+        for entry, field in held
+        if isinstance(value := entry[field], str) and _is_somebody(value)
     }
     tokens = _tokens(session, names) if names else {}
-    for entry in entries:
-        for field in FIELDS:
-            value = entry.get(field)
-            if isinstance(value, Token):
-                entry[field] = str(value)
-            elif isinstance(value, str) and value in tokens:
-                entry[field] = tokens[value]
+    for entry, field in held:
+        value = entry[field]
+        if isinstance(value, Token):
+            entry[field] = str(value)
+        elif isinstance(value, str) and value in tokens:
+            entry[field] = tokens[value]
 
 
 def erase(session: Session, name: str) -> list[str]:
@@ -212,15 +228,9 @@ def _is_somebody(value: str) -> bool:
     return value not in _NOBODY and not isinstance(value, Token)
 
 
-def _known(
-    session: Session, column: InstrumentedAttribute[Any], values: Iterable[str]
-) -> dict[str, str]:
+def _known(session: Session, statement: Select[Any], values: Iterable[str]) -> dict[str, str]:
     # Beside the session's own ways, which cost more than the look-up itself.
-    rows = session.connection().execute(
-        select(_PEOPLE.c.name, _PEOPLE.c.token).where(
-            _PEOPLE.c[column.key].in_(list(values)), _PEOPLE.c.name.is_not(None)
-        )
-    )
+    rows = session.connection().execute(statement, {"values": list(values)})
     return {name: f"p:{token}" for name, token in rows}
 
 
@@ -230,9 +240,9 @@ def _tokens(session: Session, names: set[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     if likely:
         # A guess may have been rolled back, or erased by another process, since it was made.
-        found = _known(session, Person.token, likely)
+        found = _known(session, _BY_TOKEN, likely)
     if names - found.keys():
-        found |= _known(session, Person.name, names - found.keys())
+        found |= _known(session, _BY_NAME, names - found.keys())
     if new := sorted(names - found.keys()):
         rows = []
         for name in new:

@@ -48,7 +48,7 @@ def write_csv(
     **wanted: Any,
 ) -> Seen:
     """Write the entries that ``wanted`` asks for as a table; ``bom`` for Excel."""
-    seen = Seen()
+    seen = Seen(tokens=False)
     names = Names(session, pseudonyms=pseudonyms)
     export.write_csv(seen.passing(audit.entries(session, **wanted)), out, names, bom=bom)
     return seen

@@ -88,6 +88,8 @@ def test_the_entry_can_be_taken_out_of_the_csv_again(account: str, error: str, r
 
 
 @given(account=WORDS, column=st.sampled_from(export.COLUMNS), other=WORDS)
+@example("x", "people", "0")
+@example("x", "people", '{"actor":0}')
 def test_a_cell_that_says_something_else_does_not_verify(
     account: str, column: str, other: str
 ) -> None:

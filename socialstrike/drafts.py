@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
+from msgspec import Struct
+
 from socialstrike.exceptions import Problem
+
+#: Sorted names, no spaces, UTF-8 as it is: what the json module writes, in a quarter of its time.
+_canonical = msgspec.json.Encoder(order="sorted").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,7 @@ class DraftMedia:
         return self.mime_type.startswith("video/")
 
 
-@dataclass(frozen=True, slots=True)
-class DraftDelivery:
+class DraftDelivery(Struct, frozen=True, array_like=True):
     """One post to one account at one time.
 
     ``text`` is final but for the link; ``local_time`` is ISO 8601 without an offset, in
@@ -75,8 +79,7 @@ class DraftDelivery:
     parts: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True, array_like=True):
     """A post as read: ``where`` and ``line`` (1-based, None for a command) say from what.
 
     ``local_times`` are the times its schedule resolves to, whatever the accounts. ``options`` is
@@ -131,8 +134,7 @@ class Draft:
             said["after"] = self.after
         if self.options:
             said["options"] = dict(self.options)
-        canonical = json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return hashlib.sha256(_canonical(said)).hexdigest()
 
 
 def _named(media: tuple[DraftMedia, ...]) -> list[list[str]]:
@@ -148,10 +150,11 @@ def slot_key(series: str, number: int) -> str:
 class PostFile:
     """One file, read: its campaign, its posts, what is odd but allowed, and its accounts.
 
-    ``accounts`` maps each account the posts address to its platform.
+    ``accounts`` maps each account the posts address to its platform. The drafts may be made anew
+    each time they are asked for.
     """
 
     campaign: CampaignSpec | None
-    drafts: tuple[Draft, ...]
+    drafts: Sequence[Draft]
     warnings: tuple[Problem, ...]
     accounts: Mapping[str, str]

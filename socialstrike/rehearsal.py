@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 import requests
+from msgspec import structs
 
 from socialstrike import accounts, audit, campaigns, media, post_file, queue
 from socialstrike.app import App, settings
@@ -264,10 +265,10 @@ def squeeze(drafts: Sequence[Draft], *, start: datetime, seconds: float) -> list
         return start + (moment - first) / span * timedelta(seconds=seconds) if span else start
 
     return [
-        replace(
+        structs.replace(
             draft,
             deliveries=tuple(
-                replace(
+                structs.replace(
                     delivery,
                     due_at=moved(delivery.due_at),
                     late_after=moved(delivery.due_at) + (delivery.late_after - delivery.due_at),

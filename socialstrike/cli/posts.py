@@ -267,22 +267,21 @@ def _queue(
             total += queue.enqueue(session, drafts, campaign, now=now, actor=house.actor, done=done)
         if hand_off:
             wished, cannot = posts_hand_off.wish(house, session, total.ids, every=False)
+    first, last = _ends(packs)
     # What is shown of each is made for a dry run alone: of 100,000 it takes 60 MB.
-    due = sorted(
-        (one for _, drafts in packs for draft in drafts for one in draft.deliveries),
-        key=lambda one: one.due_at,
-    )
     return {
         "dry_run": dry_run,
         "posts": count,
-        "deliveries": len(due),
+        "deliveries": total.deliveries + total.known_deliveries,
         "new_posts": total.posts,
         "new_deliveries": total.deliveries,
         "known_deliveries": total.known_deliveries,
         "ids": [] if dry_run else list(total.ids),
-        "first_due_at": _local(due[0]) if due else None,
-        "last_due_at": _local(due[-1]) if due else None,
-        "accounts": sorted({one.account for one in due}),
+        "first_due_at": first and _local(first),
+        "last_due_at": last and _local(last),
+        "accounts": sorted(
+            {one.account for _, drafts in packs for draft in drafts for one in draft.deliveries}
+        ),
         "warnings": [str(warning) for warning in warnings],
         **(
             {"planned": _planned(draft for _, drafts in packs for draft in drafts)}
@@ -299,6 +298,18 @@ def _hand_off(house: Any, result: dict[str, Any], as_json: bool) -> None:
     posts_hand_off.tell_hindrances(result.get("not_handed_off", []), say)
     if result.get("hand_off") and posts_hand_off.perform(house, result["hand_off"], say):
         raise typer.Exit(3)
+
+
+def _ends(packs: Any) -> tuple[DraftDelivery | None, DraftDelivery | None]:
+    """What goes out first, and last; found in passing, because there may be 100,000."""
+    first: DraftDelivery | None = None
+    last: DraftDelivery | None = None
+    for one in (one for _, drafts in packs for draft in drafts for one in draft.deliveries):
+        if first is None or one.due_at < first.due_at:
+            first = one
+        if last is None or one.due_at >= last.due_at:
+            last = one
+    return first, last
 
 
 def _local(delivery: DraftDelivery) -> datetime:

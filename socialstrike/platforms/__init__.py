@@ -6,6 +6,7 @@ loads none.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 
 from socialstrike.exceptions import InvalidInput
@@ -20,6 +21,7 @@ REGISTRY: dict[str, str] = {
 }
 
 
+@cache
 def get(name: str) -> type[Platform]:
     """The adapter class registered as ``name``. Raises InvalidInput where there is none."""
     try:

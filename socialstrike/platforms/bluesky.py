@@ -78,6 +78,7 @@ class Bluesky(HttpPlatform):
     limits: ClassVar[Limits] = Limits(
         text=300,
         length=text_length,
+        at_most=len,
         media=4,
         media_bytes=20_000_000,
         # No GIF: it would stand still there.

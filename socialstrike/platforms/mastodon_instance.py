@@ -12,12 +12,13 @@ from socialstrike.exceptions import InvalidInput
 from socialstrike.i18n import stored
 from socialstrike.platforms.addresses import checked_instance
 from socialstrike.platforms.base import Limits
-from socialstrike.platforms.mastodon_text import URL_LENGTH, length
+from socialstrike.platforms.mastodon_text import URL_LENGTH, at_most, length
 
 #: What an instance has unless it says otherwise.
 USUAL = Limits(
     text=500,
     length=length,
+    at_most=at_most,
     media=4,
     media_bytes=16 * 1024 * 1024,
     media_types=frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"}),
@@ -76,6 +77,7 @@ def limits_of(told: Mapping[str, Any] | None) -> Limits:
         usual,
         text=_number(told.get("text"), 1, 100_000, usual.text),
         length=length if url_length == URL_LENGTH else partial(length, url_length=url_length),
+        at_most=at_most if url_length == URL_LENGTH else partial(at_most, url_length=url_length),
         media=_number(told.get("media"), 0, 40, usual.media),
         media_bytes=_number(told.get("media_bytes"), 1, usual.media_bytes, usual.media_bytes),
         media_types=taken,

@@ -39,6 +39,11 @@ def length(text: str, url_length: int = URL_LENGTH) -> int:
     return graphemes("".join(counted) + text[position:])
 
 
+def at_most(text: str, url_length: int = URL_LENGTH) -> int:
+    """Never less than ``length``: no link is without a dot, and all else only becomes shorter."""
+    return len(text) + url_length * text.count(".")
+
+
 def shown(content: str) -> str:
     """What a reader sees of a post's HTML; in linear time, because servers send anything."""
     apart = re.sub(r"<(?:br|/?p)\b[^<>]*>", "\n", content)

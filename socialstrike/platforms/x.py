@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from socialstrike.content import urls, x_length
+from socialstrike.content import urls, x_at_most, x_length
 from socialstrike.exceptions import InvalidInput
 from socialstrike.i18n import stored
 from socialstrike.platforms import x_consent, x_posts, x_video
@@ -72,6 +72,7 @@ class X(HttpPlatform):
     limits: ClassVar[Limits] = Limits(
         text=280,
         length=x_length,
+        at_most=x_at_most,
         media=4,
         media_bytes=5_000_000,
         # No GIF: X takes animations only by its upload in parts, meant for video.

@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
+
+from msgspec import structs
 
 from socialstrike import platforms
 from socialstrike.drafts import CampaignSpec, Draft, DraftDelivery, DraftMedia, PostFile
@@ -29,6 +32,7 @@ from socialstrike.post_file.nodes import (
     words,
 )
 from socialstrike.post_file.pictures import Album
+from socialstrike.post_file.pile import Pile
 from socialstrike.post_file.times import DEFAULT_ZONE, Calendar, duration, zone_of
 
 __all__ = [
@@ -107,10 +111,9 @@ def read(
             )
             drafts = _drafts(source, setting, room)
             setting.album.tell(source.report)
-            room -= sum(len(made.deliveries) for made in drafts)
-            used = {item.account: item.platform for made in drafts for item in made.deliveries}
+            room -= drafts.deliveries
             warnings = tuple(source.report.warnings)
-            files.append(PostFile(source.campaign, tuple(drafts), warnings, used))
+            files.append(PostFile(source.campaign, drafts, warnings, drafts.accounts))
     refuse(source.report for source in sources)
     return files
 
@@ -325,18 +328,20 @@ def _calendar(source: _Source, day: date | None) -> Calendar:
     return Calendar(zone_of(source.campaign.timezone), source.campaign.day, source.shift)
 
 
-def _drafts(source: _Source, setting: fields.Setting, room: int) -> list[Draft]:
-    made: dict[str, Draft] = {}
+def _drafts(source: _Source, setting: fields.Setting, room: int) -> Pile:
+    made = Pile(source.report.where)
+    places: dict[bytes, int] = {}
     for post in _each(source):
         for found in posts.draft(post, setting, source.report, room):
             room -= len(found.deliveries)
-            key = found.key
-            first = made.setdefault(key, found)
-            if first is not found:
+            place = places.setdefault(bytes.fromhex(found.key), len(made))
+            if place == len(made):
+                made.append(found)
+            else:
                 # Of a thread that stands twice, its first part says so.
                 report = source.report if found.after is None else Report(source.report.where)
-                made[key] = _merged(first, found, report)
-    return list(made.values())
+                made.change(place, partial(_merged, again=found, report=report))
+    return made
 
 
 def _merged(first: Draft, again: Draft, report: Report) -> Draft:
@@ -360,7 +365,7 @@ def _merged(first: Draft, again: Draft, report: Report) -> Draft:
                 line=first.line,
             ),
         )
-    return replace(first, deliveries=first.deliveries + new)
+    return structs.replace(first, deliveries=first.deliveries + new)
 
 
 def _from_now(written: str, now: datetime, report: Report) -> str:

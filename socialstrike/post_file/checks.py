@@ -40,8 +40,8 @@ def check_limits(
         limits = adapter.limits_for(told)
         limit = limits.text
         link = asked.link if delivery.part == 1 else None
-        length = adapter.count(limits, said.text, link, asked.options)
-        if length > limit and setting.check_lengths:
+        if setting.check_lengths and not adapter.fits(limits, said.text, link, asked.options):
+            length = adapter.count(limits, said.text, link, asked.options)
             report.error(
                 said.line,
                 said.field,
@@ -138,6 +138,28 @@ def warn(
     report: Report,
 ) -> None:
     """Say what is allowed and yet likely to be refused or regretted."""
+    if len(deliveries) > 1:
+        _warn_repeated(asked, deliveries, line, report)
+    addressed = {setting.addressees.platform_of[account] for account in asked.accounts}
+    options.warn(asked.options, addressed, line, report)
+    # Before the window, which takes as long as all the rest.
+    bounds = (
+        window(setting.campaign, setting.calendar)
+        if setting.campaign and asked.kind == OCCUPATION
+        else None
+    )
+    if bounds:
+        first, last = asked.plan.moments[0], asked.plan.moments[-1]
+        if first < bounds[0] or last >= bounds[1]:
+            report.warn(
+                asked.plan.line, None, tr("the occupation goes beyond the campaign's window")
+            )
+
+
+def _warn_repeated(
+    asked: Asked, deliveries: Sequence[DraftDelivery], line: int | None, report: Report
+) -> None:
+    """Say so where an account repeats itself, or two say the same at the same time."""
     said = Counter((delivery.account, delivery.text) for delivery in deliveries)
     if repeated := next((account for (account, _), count in said.items() if count > 1), None):
         count = len(asked.plan.moments)
@@ -168,12 +190,3 @@ def warn(
                 ),
             )
             break
-    addressed = {setting.addressees.platform_of[account] for account in asked.accounts}
-    options.warn(asked.options, addressed, line, report)
-    bounds = window(setting.campaign, setting.calendar) if setting.campaign else None
-    if bounds and asked.kind == OCCUPATION:
-        first, last = asked.plan.moments[0], asked.plan.moments[-1]
-        if first < bounds[0] or last >= bounds[1]:
-            report.warn(
-                asked.plan.line, None, tr("the occupation goes beyond the campaign's window")
-            )

@@ -11,7 +11,6 @@ from pathlib import Path, PureWindowsPath
 from socialstrike import files, i18n
 from socialstrike.drafts import slot_key
 from socialstrike.i18n import tr, trn
-from socialstrike.platforms.documents import UnavailableError, fetch
 from socialstrike.post_file import feed, head
 from socialstrike.post_file.feed import Entry
 from socialstrike.post_file.nodes import (
@@ -98,6 +97,11 @@ class Feeds:
         return self.fetched[where]
 
     def _read(self, written: str, *, web: bool) -> list[Entry] | str:
+        from socialstrike.platforms.documents import (  # noqa: PLC0415  # 60 ms; few files name a feed
+            UnavailableError,
+            fetch,
+        )
+
         try:
             if web:
                 found = fetch(written)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec import Struct
+
 from socialstrike import platforms
 from socialstrike.drafts import CampaignSpec, DraftMedia
 from socialstrike.exceptions import InvalidInput
@@ -59,7 +61,7 @@ MAX_DELIVERIES = 200_000  # of one import
 MAX_NAMES = 1_000
 MAX_WRITTEN_NAMES = 200_000  # characters
 NO_LINK = "none"
-
+_MOST_RESOLVED = 1_000
 
 #: Limits of accounts that have their own, by name.
 Told = Mapping[str, Mapping[str, Any] | None]
@@ -70,7 +72,8 @@ class Setting:
     """All that surrounds the posts of one file. ``now`` is aware; None: times may be past.
 
     ``told`` are the limits of accounts that have their own, by name (Platform.limits_for). Without
-    ``check_lengths`` a text may be too long.
+    ``check_lengths`` a text may be too long. ``resolved`` remembers whom a value of ``to`` names:
+    the rows of a file address the same few again and again.
     """
 
     calendar: Calendar
@@ -80,12 +83,12 @@ class Setting:
     now: datetime | None
     late: bool = False
     told: Told = field(default_factory=dict)
+    resolved: dict[str, tuple[str, ...]] = field(default_factory=dict)
     feeds: fed.Feeds = field(default_factory=lambda: fed.Feeds(None))
     check_lengths: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """All that a post asks for, each without error.
 
     ``slot`` is the time of an occupation that carries links, with its link's title.
@@ -135,7 +138,8 @@ def read(post: Fields, setting: Setting, report: Report) -> Asked | None:
     asked = options.read(post, report)
     own = _lateness(post, report)
     most = jitter(post, plan, report)
-    source = fed.source(post, setting.feeds, report)
+    fed_by = not post.values.keys().isdisjoint(fed.FIELDS)
+    source = fed.source(post, setting.feeds, report) if fed_by else None
     if plan is None or not texts or not accounts:
         return None
     limits = late_after(plan, kind, own, setting.campaign)
@@ -156,6 +160,18 @@ def _kind(post: Fields, report: Report) -> str:
 
 
 def _accounts(post: Fields, setting: Setting, report: Report) -> tuple[str, ...]:
+    to, before = post.values.get("to"), len(report.errors)
+    if isinstance(to, Scalar) and (known := setting.resolved.get(to.text)):
+        return known
+    found = _named(post, setting, report)
+    if isinstance(to, Scalar) and not to.empty and len(report.errors) == before:
+        if len(setting.resolved) >= _MOST_RESOLVED:
+            setting.resolved.clear()
+        setting.resolved[to.text] = found
+    return found
+
+
+def _named(post: Fields, setting: Setting, report: Report) -> tuple[str, ...]:
     named = words(items(post, "to", report) or (), "to", report)
     if len(named) > MAX_NAMES or sum(len(word.text) for word in named) > MAX_WRITTEN_NAMES:
         report.error(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from socialstrike import files
 from socialstrike.content import forbidden_character, printable, unclosed_direction
@@ -17,10 +19,12 @@ MAX_PROBLEMS = 100
 # Reading ends there: a file with more errors is not read any better to its end.
 MAX_ERRORS = 1_000
 MAX_TEXT = 70_000
+#: So many bytes are decoded at a time: as text, a file may take four times its bytes.
+_PIECE = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+# Struct: made in 0.1 us, where a frozen dataclass takes 0.7, and a row of a CSV makes six of them.
+class Scalar(Struct, frozen=True):
     """A value as it was written, before any meaning; ``empty`` for null."""
 
     text: str
@@ -28,16 +32,14 @@ class Scalar:
     empty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(Struct, frozen=True):
     """A list."""
 
     values: tuple[Node, ...]
     line: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(Struct, frozen=True):
     """Names and values; a name stands once."""
 
     values: Mapping[str, Node]
@@ -128,6 +130,33 @@ def decode(path: Path, data: bytes) -> str:
 
     Raises InvalidFile that says what else it seems to be, or where the first wrong byte stands.
     """
+    return "".join(texts(path, data))
+
+
+def texts(path: Path, data: bytes) -> Iterator[str]:
+    """What ``decode`` gives, in pieces that end with a line; raises what it raises."""
+    _refuse_other_files(path, data)
+    start = 3 if data.startswith(b"\xef\xbb\xbf") else 0
+    while start < len(data):
+        end = data.find(b"\n", start + _PIECE) + 1 or len(data)
+        try:
+            text = data[start:end].decode()
+        except UnicodeDecodeError as error:
+            byte = start + error.start
+            raise _invalid(
+                path,
+                tr(
+                    "byte {byte} (0x{data:02X}) is not UTF-8; save the file as UTF-8",
+                    byte=byte + 1,
+                    data=data[byte],
+                ),
+                data.count(b"\n", 0, byte) + 1,
+            ) from None
+        yield text.replace("\r\n", "\n").replace("\r", "\n")
+        start = end
+
+
+def _refuse_other_files(path: Path, data: bytes) -> None:
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise _invalid(path, tr("this is a spreadsheet or an archive; save it as CSV in UTF-8"))
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -142,21 +171,6 @@ def decode(path: Path, data: bytes) -> str:
             ),
             line,
         )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        byte = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
-        line = data.count(b"\n", 0, byte) + 1
-        raise _invalid(
-            path,
-            tr(
-                "byte {byte} (0x{data:02X}) is not UTF-8; save the file as UTF-8",
-                byte=byte + 1,
-                data=data[byte],
-            ),
-            line,
-        ) from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _invalid(path: Path, message: str, line: int | None = None) -> InvalidFile:
@@ -165,6 +179,8 @@ def _invalid(path: Path, message: str, line: int | None = None) -> InvalidFile:
 
 def check_names(fields: Fields, known: Iterable[str], report: Report, prefix: str = "") -> None:
     """Report every name that is not in ``known``, with the nearest one."""
+    if isinstance(known, Set) and fields.values.keys() <= known:
+        return
     known = tuple(known)
     for name, value in fields.values.items():
         if name not in known:

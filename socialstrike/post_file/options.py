@@ -18,6 +18,8 @@ _LANGUAGE = re.compile(r"[a-z]{2}")
 
 def read(post: Fields, report: Report) -> dict[str, str] | None:
     """What ``post`` asks for, None for nothing; what cannot be is reported."""
+    if post.values.keys().isdisjoint(FIELDS):
+        return None
     found: dict[str, str] = {}
     visibility = scalar(post, "visibility", report)
     if visibility is not None and visibility.text.strip():

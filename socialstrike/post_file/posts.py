@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from socialstrike import platforms
 from socialstrike.drafts import Draft, DraftDelivery
@@ -17,6 +17,8 @@ from socialstrike.post_file.nodes import Fields, Report, StopReading, check_name
 from socialstrike.post_file.schedule import is_past
 from socialstrike.post_file.thread import Thread
 
+_FIELDS = frozenset(fields.FIELDS)
+
 
 def draft(
     post: Fields, setting: Setting, report: Report, room: int = MAX_DELIVERIES
@@ -27,7 +29,7 @@ def draft(
     ``room`` is how many deliveries it may come to. Raises StopReading where it comes to more.
     """
     before = len(report.errors)
-    check_names(post, fields.FIELDS, report)
+    check_names(post, _FIELDS, report)
     asked = fields.read(post, setting, report)
     if asked is None or len(report.errors) > before:
         return ()
@@ -42,12 +44,12 @@ def draft(
     made: list[Draft] = []
     for one in _each(asked, setting, post.line, report):
         first = _bare(one, setting, post.line, report)
-        said = _deliveries(one, first.key, setting)
+        said = _deliveries(one, first, setting)
         checks.check_limits(one, said, setting, post.line, report)
         if len(report.errors) > before:
             return ()
         if not made:
-            begun = replace(one, plan=asked.plan)
+            begun = one if one is asked else replace(one, plan=asked.plan)
             checks.warn(
                 begun, [deliveries[0] for _, deliveries in said], setting, post.line, report
             )
@@ -96,19 +98,22 @@ def _bare(asked: Asked, setting: Setting, line: int | None, report: Report) -> D
     )
 
 
-def _deliveries(asked: Asked, key: str, setting: Setting) -> list[Said]:
+def _deliveries(asked: Asked, draft: Draft, setting: Setting) -> list[Said]:
     calendar = setting.calendar
     first = asked.slot.number if asked.slot else 0
-    positions: Counter[str] = Counter()
+    positions: dict[str, int] = {}
     made: list[Said] = []
     worn: dict[tuple[int, int, bool], Thread] = {}  # as often as it is said, one is made
     titled: dict[tuple[int, str, str], Thread] = {}
     for account in asked.accounts:
         platform = setting.addressees.platform_of[account]
-        position = positions[platform]
-        positions[platform] += 1
-        times = moved(asked.plan, asked.jitter, key, account, first=first)
-        for occurrence, moment in enumerate(times, first):
+        position = positions.get(platform, 0)
+        positions[platform] = position + 1
+        times, local_times = asked.plan.moments, draft.local_times
+        if asked.jitter:
+            times = moved(asked.plan, asked.jitter, draft.key, account, first=first)
+            local_times = tuple(map(calendar.to_local, times))
+        for occurrence, (moment, local) in enumerate(zip(times, local_times, strict=True), first):
             text, common = asked.text(account, platform, occurrence + position)
             replies = platforms.get(platform).replies
             said = worn.get((id(text), id(common), replies)) or thread.dressed(
@@ -127,7 +132,7 @@ def _deliveries(asked: Asked, key: str, setting: Setting) -> list[Said]:
                     occurrence=occurrence,
                     text=part.text,
                     due_at=moment,
-                    local_time=calendar.to_local(moment),
+                    local_time=local,
                     timezone=calendar.zone.key,
                     late_after=asked.limits[occurrence - first] + (moment - on_paper),
                     part=number,

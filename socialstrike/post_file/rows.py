@@ -6,7 +6,8 @@ import csv
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
+from io import StringIO
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,9 +20,9 @@ from socialstrike.post_file.nodes import (
     Node,
     Report,
     Scalar,
-    decode,
     load_bytes,
     shown,
+    texts,
     unknown,
 )
 
@@ -42,14 +43,17 @@ def read_csv(path: Path, report: Report) -> Iterator[Fields]:
     Separated by commas or semicolons, as the header is. Raises InvalidFile where there is no
     usable header, or the file cannot be read to its end.
     """
-    text = decode(path, load_bytes(path, MAX_BYTES))
-    header = text.partition("\n")[0]
+    data = _checked(path)
+    header = next(_lines(path, data), "")
     delimiter = ";" if header.count(";") > header.count(",") else ","
-    if _too_many(csv.reader(_lines(text), delimiter=delimiter, strict=True)):
+    # No file has more rows than lines, and counting rows takes as long as reading them.
+    if _ends(data) > MAX_ROWS and _too_many(
+        csv.reader(_lines(path, data), delimiter=delimiter, strict=True)
+    ):
         raise _wrong(
             path, None, tr("has more than {max_rows:,} rows; split the file", max_rows=MAX_ROWS)
         )
-    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
+    reader = csv.reader(_lines(path, data), delimiter=delimiter, strict=True)
     try:
         columns = _columns(path, next(reader, []))
         line = reader.line_num + 1
@@ -86,14 +90,14 @@ def read_json_lines(path: Path, report: Report) -> Iterator[Fields]:
 
     Raises InvalidFile where the file cannot be read.
     """
-    text = decode(path, load_bytes(path, MAX_BYTES))
-    if text.count("\n") > MAX_ROWS:
+    data = _checked(path)
+    if _ends(data) > MAX_ROWS:
         raise _wrong(
             path,
             MAX_ROWS + 1,
             tr("has more than {max_rows:,} lines; split the file", max_rows=MAX_ROWS),
         )
-    for line, written in enumerate(_lines(text), 1):
+    for line, written in enumerate(_lines(path, data), 1):
         if not written.strip():
             continue
         if len(written) > MAX_LINE:
@@ -130,13 +134,22 @@ def read_json_lines(path: Path, report: Report) -> Iterator[Fields]:
                 )
 
 
-def _lines(text: str) -> Iterator[str]:
+def _checked(path: Path) -> bytes:
+    """The file's bytes, which are known to be text. Raises InvalidFile where they are not."""
+    data = load_bytes(path, MAX_BYTES)
+    for _ in texts(path, data):
+        pass  # to its end, before anything is made of its beginning
+    return data
+
+
+def _lines(path: Path, data: bytes) -> Iterator[str]:
     """The lines with their ends, one at a time: a list of all would take many times the text."""
-    start = 0
-    while start < len(text):
-        end = text.find("\n", start) + 1 or len(text)
-        yield text[start:end]
-        start = end
+    return chain.from_iterable(map(StringIO, texts(path, data)))
+
+
+def _ends(data: bytes) -> int:
+    """How many line ends the text has, of any kind."""
+    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
 
 
 def _too_many(rows: Iterator[list[str]]) -> bool:
@@ -192,6 +205,8 @@ def _post(cells: dict[str, str], line: int, report: Report) -> Fields:
         for name, cell in cells.items()
         if name not in ("media", "alt")
     }
+    if "media" not in cells and "alt" not in cells:
+        return Fields(values, line)
     pictures = [name.strip() for name in cells.get("media", "").split("|") if name.strip()]
     # One picture may have any description; only several need the separator.
     alts = cells.get("alt", "").split("|") if len(pictures) != 1 else [cells.get("alt", "")]

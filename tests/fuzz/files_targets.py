@@ -18,8 +18,8 @@ def _import(suffix: str) -> harness.Target:
     from socialstrike.content import forbidden_character, printable, unclosed_direction
     from socialstrike.drafts import CampaignSpec
     from socialstrike.exceptions import InvalidFile
+    from socialstrike.platforms import documents
     from socialstrike.platforms.documents import UnavailableError
-    from socialstrike.post_file import fed
 
     path = Path(f"posts{suffix}").absolute()
     # One open file, written over: emptying a file anew takes some systems a millisecond or two.
@@ -31,7 +31,7 @@ def _import(suffix: str) -> harness.Target:
         raise UnavailableError("no answer in time")
 
     # A file of a fuzzer's may name any address; nobody there asked to be fuzzed.
-    fed.fetch = offline  # type: ignore[assignment]
+    documents.fetch = offline  # type: ignore[assignment]
 
     def target(data: bytes) -> None:
         written.seek(0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from socialstrike import queue
 from socialstrike.drafts import Draft, DraftDelivery, slot_key

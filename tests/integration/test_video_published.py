@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import requests
+from msgspec.structs import replace
 
 from socialstrike import accounts, media, post_file, preview, queue
 from socialstrike.clock import SystemClock

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -30,6 +30,8 @@ from socialstrike.app import App, settings
 from socialstrike.db.writer import Writer
 from socialstrike.platforms.base import Publication
 from socialstrike.queue import Accepted
+
+T = TypeVar("T")
 
 _SYNC = "PRAGMA synchronous=FULL"
 
@@ -83,8 +85,11 @@ def rows(count: int, workers: int) -> float:
             writer.close()
 
 
-def outcomes(count: int, workers: int) -> float:
-    """The product: what a publisher writes when a platform has taken a post."""
+def outcomes(count: int, workers: int, *, awaited: bool = True) -> float:
+    """The product: what a publisher writes when a platform has taken a post.
+
+    ``awaited``: each thread waits for its own, as the limit's do. The publisher does not.
+    """
     with tempfile.TemporaryDirectory() as folder, App(settings(home=Path(folder))) as house:
         now = house.clock.now()
         fill(house, queued=count, pages=count, due=count, now=now)
@@ -96,13 +101,18 @@ def outcomes(count: int, workers: int) -> float:
         def accept(session: Session, done: Sequence[Accepted]) -> list[bool]:
             return queue.accepted_all(session, done, now=now, actor="one")
 
-        def one(ticket: queue.Begun | queue.Stale) -> None:
+        def one(ticket: queue.Begun | queue.Stale) -> Future[bool]:
             assert isinstance(ticket, queue.Begun)
             there = Publication(str(ticket.job.delivery), None)
-            assert writer.run_together(accept, Accepted(ticket.job, ticket.number, there))
+            told = writer.hand_in(accept, Accepted(ticket.job, ticket.number, there))
+            assert not awaited or told.result()
+            return told
+
+        def settled(futures: Sequence[Future[bool]]) -> None:
+            assert all(future.result() for future in futures)
 
         try:
-            return _through(one, begun, workers)
+            return _through(one, begun, workers, settled)
         finally:
             writer.close()
 
@@ -127,11 +137,16 @@ def naive(count: int, workers: int) -> float:
         return _through(one, range(count), workers)
 
 
-def _through(one: Callable[[Any], object], items: Sequence[Any], workers: int) -> float:
+def _through(
+    one: Callable[[Any], T],
+    items: Sequence[Any],
+    workers: int,
+    settled: Callable[[Sequence[T]], None] = lambda _: None,
+) -> float:
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(lambda _: time.sleep(0.01), range(workers)))  # every thread is there
         began = time.perf_counter()
-        list(pool.map(one, items))
+        settled(list(pool.map(one, items)))
         return time.perf_counter() - began
 
 
@@ -147,6 +162,8 @@ def main() -> None:
         found.setdefault("raw group commit (limit)", []).append(count / raw(count, workers))
         found.setdefault("our writer, entries alone", []).append(count / rows(count, workers))
         found.setdefault("our writer, outcomes", []).append(count / outcomes(count, workers))
+        speed = count / outcomes(count, workers, awaited=False)
+        found.setdefault("our writer, not waited for", []).append(speed)
         found.setdefault("a connection per thread", []).append(300 / naive(300, workers))
     limit = median(found["raw group commit (limit)"])
     for name, speeds in found.items():

@@ -59,18 +59,19 @@ def main() -> None:
                 "a bare Typer application": lambda word=word: run(bare(word)),
             }
             compare(word, turns, limit="a bare Typer application", rounds=rounds)
-        compare(
-            "posts list, of an empty home",
-            {
-                "socialstrike": lambda: run(product("--home", home, "posts", "list")),
-                "importing SQLAlchemy's ORM alone": lambda: run(
-                    [sys.executable, "-c", "import sqlalchemy.orm, sqlalchemy.dialects.sqlite"]
-                ),
-                "a bare Typer application": lambda: run(bare("one")),
-            },
-            limit="a bare Typer application",
-            rounds=rounds,
-        )
+        for words in (("posts", "list"), ("accounts", "list"), ("status",)):
+            compare(
+                f"{' '.join(words)}, of an empty home",
+                {
+                    "socialstrike": lambda words=words: run(product("--home", home, *words)),
+                    "importing SQLAlchemy's ORM alone": lambda: run(
+                        [sys.executable, "-c", "import sqlalchemy.orm, sqlalchemy.dialects.sqlite"]
+                    ),
+                    "a bare Typer application": lambda: run(bare("one")),
+                },
+                limit="a bare Typer application",
+                rounds=rounds,
+            )
 
 
 if __name__ == "__main__":

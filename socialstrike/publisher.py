@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -64,6 +66,9 @@ class Writes(Protocol):
     def run_together(self, change: Together[A, T], item: A, /) -> T:
         """The same for many threads at once; see Writer."""
 
+    def hand_in(self, change: Together[A, T], item: A, /) -> Future[T]:
+        """The same without waiting for it."""
+
 
 class Publisher:
     """Carries deliveries to the platforms. Safe to use from many threads."""
@@ -93,19 +98,26 @@ class Publisher:
 
     def publish(self, job: Job) -> None:
         """Take a claimed delivery through one attempt; whatever happens is settled, not raised."""
+        if (settling := self.send(job)) is not None:
+            settling.result()
+
+    def send(self, job: Job) -> Future[None] | None:
+        """As ``publish``, but where the platform took the post, its outcome may still be on its way
+        to the disk. The future ends once it is there, or was given up.
+        """
         number: int | None = None
         try:
             if not job.intact():
                 self._refuse(
                     job, stored("what is stored is not what was queued; import the post again")
                 )
-                return
+                return None
             platform = self._platform(job)
             payload = self._payload(job)
             media_ids = [platform.upload(picture) for picture in payload.media]
             begun = self._begin(job)
             if begun is None:
-                return
+                return None
             job, number = begun.job, begun.number
             publication = self._send(platform, payload, media_ids)
         except Stale as stale:
@@ -127,9 +139,9 @@ class Publisher:
             )
             self._failed(job, number, TemporarilyUnavailable(why))
         else:
-            done = Accepted(job, number, publication)
-            self._patiently(lambda: self._writer.run_together(self._accept, done))
             log.info("delivery %s is out on %s: %s", job.delivery, job.account, publication.url)
+            return self._write_down(Accepted(job, number, publication))
+        return None
 
     def reconcile(self, job: Job) -> None:
         """Ask the platform whether an uncertain delivery is there, and settle what it says."""
@@ -150,6 +162,29 @@ class Publisher:
                     else queue.absent(session, job, next_at=again, now=now, actor=self._owner)
                 )
             )
+
+    def _write_down(self, done: Accepted) -> Future[None]:
+        """Have an outcome written, and go on: a thread that is not woken up for it can send the
+        next post, which makes a burst an eighth shorter.
+        """
+        told: Future[None] = Future()
+
+        def again() -> None:
+            try:
+                self._patiently(lambda: self._writer.run_together(self._accept, done))
+            except Exception as error:  # noqa: BLE001  (raised where the future is asked)
+                told.set_exception(error)
+            else:
+                told.set_result(None)
+
+        def ended(first: Future[bool]) -> None:
+            if first.exception() is None:
+                told.set_result(None)
+            else:  # not here, in the writer's own thread
+                threading.Thread(target=again, name="patience").start()
+
+        self._writer.hand_in(self._accept, done).add_done_callback(ended)
+        return told
 
     def _accept(self, session: Session, done: Sequence[Accepted]) -> list[bool]:
         now = self._clock.now()

@@ -14,38 +14,43 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from apscheduler.executors.pool import ThreadPoolExecutor as JobThreads
-from apscheduler.schedulers.background import BackgroundScheduler
 from filelock import FileLock
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from socialstrike import campaigns, heartbeat, queue, sole
+from socialstrike import campaigns, garbage, heartbeat, queue, sole
 from socialstrike.adapters import SOON
 from socialstrike.alerts import Herald
 from socialstrike.audit.keeper import Keeper
-from socialstrike.clock import Clock, SystemClock
+from socialstrike.clock import Clock
 from socialstrike.config import Settings
 from socialstrike.db.session import Database, Watch
 from socialstrike.db.writer import Writer
 from socialstrike.exceptions import DatabaseDamaged, DatabaseError
+from socialstrike.flights import Flights
 from socialstrike.handoff import HandOffs
 from socialstrike.i18n import tr
 from socialstrike.preflight import Lookout
 from socialstrike.presence import Patrol
 from socialstrike.queue import Job
+from socialstrike.timer import Timer
 from socialstrike.vault import Vault
 
 log = logging.getLogger(__name__)
 
-#: How often other processes' changes and clock steps are looked for, in seconds.
+#: How often other processes' changes and clock steps are looked for, in seconds,
 TICK = 0.1
+#: and where the system tells of changes. A look costs 0.2 ms, ten a second 0.2 % of a processor.
+_CALM = 1.0
 #: The wall clock moved by itself when it and the boot clock disagree by this much, in seconds.
 _STEP = 1.0
+#: Where nothing has changed, everything is looked at all the same so often, in seconds.
+_SELDOM = 60.0
+#: So long before anything is due there is time to tidy up.
+_LULL = timedelta(seconds=5)
 
 
 class Scheduler:
@@ -61,11 +66,14 @@ class Scheduler:
         self._lookout = Lookout(database, vault, settings, clock, actor=self.id)
         self._publisher = HandOffs(database, self._writer, vault, settings, clock, owner=self.id)
         self._herald = Herald(database, settings, clock, actor=self.id)
-        self._flights: dict[int, int] = {}  # delivery in a worker's hands → its account
-        self._flights_lock = threading.Lock()
-        self._wake = wake = threading.Event()
+        # What a worker's fault leaves behind is recovered.
+        self._flights = Flights(settings.workers, landed=self._rouse, failed=self._tend)
+        self._wake = threading.Event()  # ends a wait,
+        self._roused = False  # and this says that there is something to look at
+        self._told = False  # the system tells of changes, as it did of our last heartbeat
+        self._tick = TICK
         self._patrol = Patrol(
-            database, self._writer, vault, settings, clock, owner=self.id, done=wake.set
+            database, self._writer, vault, settings, clock, owner=self.id, done=self._rouse
         )
         # Plain, because a signal handler may not touch a lock that the main thread holds.
         self._ending = False
@@ -73,7 +81,9 @@ class Scheduler:
         self._quiet = False
         self._errand = False
         self._more = False  # the last claim left something that is due
-        self._tended_at = clock.boottime()
+        self._news = True  # since everything was looked at, something changed or was due
+        self._tended_at = self._looked_at = clock.boottime()
+        self._work_at: datetime | None = None  # when the last look saw that something is due
         self._next: datetime | None = None
         self._warm_for: datetime | None = None  # the due time that adapters are made ready for
         self._drift = self._drift_now()
@@ -106,7 +116,8 @@ class Scheduler:
                 self._herald.start()
             if ready is not None:
                 ready()
-            self._work(until_idle or errand)
+            with garbage.collected_seldom():
+                self._work(until_idle or errand)
         finally:
             self._writer.close()
             lock.release()
@@ -115,12 +126,16 @@ class Scheduler:
     def stop(self) -> None:
         """Begin nothing new, finish what has begun, then return from ``run``."""
         self._ending = True
+        self._wake.set()
+
+    def _end(self) -> None:
+        self._ending = True
 
     @contextmanager
     def stopped_by_signals(self) -> Iterator[None]:
         """SIGTERM and SIGINT drain this scheduler. From the main thread only."""
         before = {
-            number: signal.signal(number, lambda *_: self.stop())
+            number: signal.signal(number, lambda *_: self._end())
             for number in (signal.SIGTERM, signal.SIGINT)
         }
         try:
@@ -139,46 +154,43 @@ class Scheduler:
         self._recover(tr("an earlier scheduler died"))
 
     def _work(self, until_idle: bool) -> None:
-        timer = self._timer()
+        timer = Timer()
         watch = self._database.watch()
-        pool = ThreadPoolExecutor(self._settings.workers, thread_name_prefix="worker")
+        self._told = watch.ring(self._hear)
         if not self._errand:
             self._patrol.start()
         if not (self._errand or until_idle):
-            self._alarm(timer, "load", self._publisher.adapters.load, 0)
+            timer.set("load", self._publisher.adapters.load, 0)
         try:
             while not self._ending:
-                if self._round(pool, timer, watch) and until_idle:
+                if self._round(timer, watch) and until_idle:
                     break
                 self._wait(watch)
         finally:
-            timer.remove_all_jobs()  # one that runs out while it shuts down is a traceback
-            timer.shutdown(wait=False)
+            timer.close()
             # What has begun is finished; what has not goes back to the queue.
-            pool.shutdown(wait=True, cancel_futures=True)
+            self._flights.close()
             self._patrol.close()
             watch.close()
-        self._flights.clear()
         self._recover(tr("the scheduler ended"))
         self._writer.run(lambda session: heartbeat.end(session, self.id, self._clock.now()))
         self._lookout.close()
         self._keeper.close()
 
-    def _timer(self) -> BackgroundScheduler:
-        timer = BackgroundScheduler(
-            timezone=UTC,
-            executors={"default": JobThreads(3)},
-            # The default drops a job that is a second late; ours only say when to look.
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
-        )
-        timer.start()
-        return timer
-
     def _tend(self) -> None:
         self._tending = True
         self._wake.set()
 
-    def _round(self, pool: ThreadPoolExecutor, timer: BackgroundScheduler, watch: Watch) -> bool:
+    def _hear(self) -> None:
+        self._told = True
+        if not self._flights:  # whose outcomes are written all the time
+            self._wake.set()  # whether it was anybody else is asked of the database
+
+    def _rouse(self) -> None:
+        self._roused = True
+        self._wake.set()
+
+    def _round(self, timer: Timer, watch: Watch) -> bool:
         """Look once at everything; whether nothing is left that this machine could do."""
         try:
             if moved := self._moved:
@@ -187,17 +199,23 @@ class Scheduler:
             if self._tending:
                 self._tending = False
                 self._tended_at = self._clock.boottime()
-                self._alarm(timer, "tend", self._tend, heartbeat.EVERY)
+                timer.set("tend", self._tend, heartbeat.EVERY)
+                # Not even of our last heartbeat: on this disk nothing is told.
+                self._tick = _CALM if self._told else TICK
+                self._told = False
+                self._beat(watch)
+                if self._is_quiet():
+                    return False  # a heartbeat is all there is to do: 1 ms instead of 15
+                self._news, self._looked_at = False, self._tended_at
                 if not self._keeper.busy:
                     # In the timer's thread: nothing here waits for a signature.
-                    self._alarm(timer, "checkpoint", self._keeper.look, 0)
+                    timer.set("checkpoint", self._keeper.look, 0)
                 if not self._lookout.busy:
-                    self._alarm(timer, "preflight", self._lookout.look, 0)
-                self._writer.run(self._beat)
+                    timer.set("preflight", self._lookout.look, 0)
                 self._recover(tr("claims were left behind"))
             self._changed(watch)  # what has changed until now is seen in this round
             while not (self._more and len(self._flights) > self._settings.workers):
-                if (seen := self._lend(pool)) is not None:
+                if (seen := self._lend()) is not None:
                     return self._plan(timer, *seen)
         except IntegrityError:
             return False  # another scheduler claimed for the same account; look again
@@ -208,15 +226,27 @@ class Scheduler:
             self._next = self._clock.now() + timedelta(seconds=1)
         return False  # or the workers have enough for now
 
-    def _beat(self, session: Session) -> None:
-        now = self._clock.now()
-        heartbeat.beat(session, self.id, now)
-        with self._flights_lock:
-            mine = list(self._flights)
-        until = now + timedelta(seconds=self._settings.lease)
-        queue.extend(session, mine, until=until, owner=self.id)
+    def _is_quiet(self) -> bool:
+        """Whether all is as it was. On a server, whose schedulers may die unheard, nothing is."""
+        lately = self._tended_at - self._looked_at < _SELDOM
+        return self._database.sole and lately and not (self._news or self._flights)
 
-    def _lend(self, pool: ThreadPoolExecutor) -> tuple[queue.Next, list[int]] | None:
+    def _beat(self, watch: Watch) -> None:
+        now = self._clock.now()
+        mine = self._flights.deliveries()
+        if not mine:
+            # Nobody needs to hear of it: not this one, who would look at everything anew.
+            watch.write(lambda session: heartbeat.beat(session, self.id, now))
+            return
+        until = now + timedelta(seconds=self._settings.lease)
+
+        def beat(session: Session) -> None:
+            heartbeat.beat(session, self.id, now)
+            queue.extend(session, mine, until=until, owner=self.id)
+
+        self._writer.run(beat)
+
+    def _lend(self) -> tuple[queue.Next, list[int]] | None:
         """Claim what is due and hand it to the pool; None where that was worth another look, else
         what comes next, and the accounts that were busy then.
         """
@@ -224,7 +254,9 @@ class Scheduler:
         # Twice what the workers can do: none of them waits for the next claim, and there are few.
         free = 2 * self._settings.workers - len(self._flights)
         lapsing = working = True  # where more was due than could be claimed
-        if self._ending or not self._more:
+        # Or where the last look saw this time coming: looking again would make a post 3 ms late.
+        ripe = self._work_at is not None and self._work_at <= now and free > 0
+        if self._ending or not (self._more or ripe):
             due, busy = self._due()
             lapsing = due.lapse_at is not None and due.lapse_at < now and not self._errand
             working = due.work_at is not None and due.work_at <= now and free > 0
@@ -247,45 +279,34 @@ class Scheduler:
                 now=now,
                 every=self._settings.lookup_every,
                 most=free - len(jobs) - len(overs),
-                busy=[*self._busy(), *(job.account_id for job in (*jobs, *overs))],
+                busy=[*self._flights.accounts(), *(job.account_id for job in (*jobs, *overs))],
             )
             return lapsed, jobs, overs, doubts
 
+        self._work_at = None
         lapsed, jobs, overs, doubts = self._writer.run(take)
         self._publisher.adapters.prepare([*jobs, *overs, *doubts])
         for job in jobs:
-            self._submit(pool, job, self._publisher.publish)
+            self._flights.lend(job, self._publisher.send)
         for job in overs:
-            self._submit(pool, job, self._publisher.hand_over)
+            self._flights.lend(job, self._publisher.hand_over)
         for job in doubts:
-            self._submit(pool, job, self._publisher.reconcile)
+            self._flights.lend(job, self._publisher.reconcile)
         self._more = len(jobs) == free > 0
         return None if lapsed or jobs or overs or doubts else self._due()
 
-    def _submit(self, pool: ThreadPoolExecutor, job: Job, work: Callable[[Job], None]) -> None:
-        with self._flights_lock:
-            self._flights[job.delivery] = job.account_id
-        pool.submit(work, job).add_done_callback(lambda future: self._landed(job, future))
-
-    def _landed(self, job: Job, future: Future[None]) -> None:
-        if not future.cancelled() and (error := future.exception()) is not None:
-            log.error("delivery %s: a worker failed", job.delivery, exc_info=error)
-            self._tending = True  # the claim it left behind is recovered
-        with self._flights_lock:
-            self._flights.pop(job.delivery, None)
-        self._wake.set()
-
-    def _plan(self, timer: BackgroundScheduler, due: queue.Next, busy: list[int]) -> bool:
+    def _plan(self, timer: Timer, due: queue.Next, busy: list[int]) -> bool:
         """Set the wake-up for what comes next; whether nothing comes and nothing is in flight."""
         idle = not busy and (due.work_at is None or self._errand) and self._is_idle()
         now = self._clock.now()
+        self._work_at = due.work_at
         if due.stopped and not (busy or self._patrol.busy or self._lookout.busy):
             self._tell_quiet(True)
         moments = [moment for moment in (due.work_at, due.lapse_at) if moment is not None]
         if due.work_at is not None and due.work_at > now and due.work_at != self._warm_for:
             self._warm_for = due.work_at
             early = (due.work_at - SOON - now).total_seconds()
-            self._alarm(timer, "warm", self._publisher.adapters.warm, max(early, 0))
+            timer.set("warm", self._warm, max(early, 0))
         if due.work_at is not None and due.work_at <= now:
             # Every worker has its hands full; the first to land wakes us.
             moments = [now + timedelta(seconds=1)]
@@ -293,21 +314,14 @@ class Scheduler:
         if self._next is not None:
             # A lapse counts from the moment after its limit.
             wait = max(self._next - now, timedelta(0)).total_seconds()
-            self._alarm(timer, "due", self._wake.set, wait + (due.work_at is None) * 0.001)
+            timer.set("due", self._rouse, wait + (due.work_at is None) * 0.001)
         return idle
 
-    @staticmethod
-    def _alarm(
-        timer: BackgroundScheduler, name: str, act: Callable[[], None], seconds: float
-    ) -> None:
-        """Have ``act`` called once in so many seconds, instead of what ``name`` was set to before.
-
-        Once only: a repeating job whose clock jumps from 1970 to now, as on a machine without a
-        battery, would count every turn that it missed. And by the machine's clock, as the timer
-        goes by that, whichever clock we go by.
-        """
-        at = SystemClock().now() + timedelta(seconds=seconds)
-        timer.add_job(act, "date", run_date=at, id=name, replace_existing=True)
+    def _warm(self) -> None:
+        """Before something is due: what can be done now need not be done then."""
+        self._publisher.adapters.warm()
+        if self._next is None or self._next - self._clock.now() > _LULL:
+            garbage.settle()
 
     def _tell_quiet(self, quiet: bool) -> None:
         """Let whoever pulled the emergency stop know that no call is under way here."""
@@ -318,17 +332,17 @@ class Scheduler:
 
     def _wait(self, watch: Watch) -> None:
         while not self._ending:
-            if self._wake.wait(TICK):
-                self._wake.clear()
-                return
-            if self._stepped() or self._changed(watch):
-                return
+            self._wake.wait(TICK if self._flights else self._tick)
+            self._wake.clear()
             # The wake-ups count seconds of a running machine; after a suspend we are late.
-            if self._next is not None and self._clock.now() > self._next:
+            late = self._next is not None and self._clock.now() > self._next
+            if self._roused or self._stepped() or self._changed(watch) or late:
+                self._roused, self._news = False, True
                 return
             if self._clock.boottime() - self._tended_at > heartbeat.EVERY + 1:
                 self._tending = True
-                return
+            if self._tending:
+                return  # it is time for a heartbeat, and for nothing else
 
     def _changed(self, watch: Watch) -> bool:
         try:
@@ -351,7 +365,7 @@ class Scheduler:
         return self._clock.now().timestamp() - self._clock.boottime()
 
     def _due(self) -> tuple[queue.Next, list[int]]:
-        busy = self._busy()  # once: what lands in between is seen in the next round
+        busy = self._flights.accounts()  # once: what lands in between is seen in the next round
         with self._database.read() as session:
             return queue.next_look(session, busy=busy), busy
 
@@ -364,14 +378,9 @@ class Scheduler:
                 over = due.stopped or not queue.hand_overs_left(session, self._clock.now())
             return over and not queue.in_flight(session)
 
-    def _busy(self) -> list[int]:
-        with self._flights_lock:
-            return list(self._flights.values())
-
     def _recover(self, why: str) -> None:
         """Take over what nobody works on; read first, as there is nearly always nothing."""
-        with self._flights_lock:
-            mine = list(self._flights)
+        mine = self._flights.deliveries()
         with self._database.read() as session:
             others = self._others(session)
             if not queue.orphans(session, mine=mine, others=others):

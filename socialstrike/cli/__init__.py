@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from socialstrike import i18n
+from socialstrike import garbage, i18n
 from socialstrike.cli import doctor, nouns, output, plan, rehearse, service, speech
 from socialstrike.cli.context import root
 from socialstrike.exceptions import InvalidInput, SocialstrikeError
@@ -76,7 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command = typer.main.get_command(app)
         if i18n.language() != "en":
             speech.translate(command)
-        sys.exit(command.main(args=given, prog_name="socialstrike", standalone_mode=False) or 0)
+        with garbage.collected_seldom():  # of a command's start collecting is an eighth
+            code = command.main(args=given, prog_name="socialstrike", standalone_mode=False)
+        sys.exit(code or 0)
     except _USAGE_ERROR as error:
         output.note(speech.refusal(error))
         sys.exit(InvalidInput.exit_code)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,6 +60,15 @@ class Watch:
         except psycopg.Error as error:
             self.close()
             raise explain(error, "") or DatabaseError(str(error)) from None
+
+    def write(self, change: Callable[[Session], object]) -> None:
+        """Make a change that nobody is told of."""
+        with Session(self._engine) as session, session.begin():
+            change(session)
+
+    def ring(self, bell: Callable[[], None]) -> bool:
+        """No: the server's notice is read where it is asked for."""
+        return False
 
     def close(self) -> None:
         """End the connection."""

@@ -174,29 +174,32 @@ def _refuse_a_misfit(row: Base) -> None:
             raise _damaged(row.__tablename__, name, value)
 
 
-#: A column's table, its name, and of what kind its values are.
-Kind = tuple[str, str, type | tuple[type, ...]]
+class Fitting:
+    """What loading an object does, for rows of ``columns`` that no object is made of."""
 
+    def __init__(self, columns: Iterable[ColumnElement[Any]]) -> None:
+        self._kinds = [
+            (
+                column.table.name,
+                column.name,
+                (list, dict) if isinstance(column.type, JSON) else column.type.python_type,
+            )
+            if isinstance(column, Column)
+            else ("", "", object)
+            for column in columns
+        ]
+        # Rows of the same types as one that was sound: 0.7 us instead of 4.
+        self._sound: set[tuple[type, ...]] = set()
 
-def kinds_of(columns: Iterable[ColumnElement[Any]]) -> tuple[Kind, ...]:
-    """Of what kind each value of a row is that is read as ``columns``, without an object."""
-    return tuple(
-        (
-            column.table.name,
-            column.name,
-            (list, dict) if isinstance(column.type, JSON) else column.type.python_type,
-        )
-        if isinstance(column, Column)
-        else ("", "", object)
-        for column in columns
-    )
-
-
-def refuse_misfits(kinds: Sequence[Kind], row: Sequence[Any]) -> None:
-    """What loading an object does, for a row of columns. Raises DatabaseDamaged."""
-    for (table, column, kind), value in zip(kinds, row, strict=True):
-        if value is not None and not isinstance(value, kind):
-            raise _damaged(table, column, value)
+    def refuse(self, row: Sequence[Any]) -> None:
+        """Raises DatabaseDamaged over a value that is not of its column's kind."""
+        types = tuple(map(type, row))
+        if types in self._sound:
+            return
+        for (table, column, kind), value in zip(self._kinds, row, strict=True):
+            if value is not None and not isinstance(value, kind):
+                raise _damaged(table, column, value)
+        self._sound.add(types)
 
 
 def _damaged(table: str, column: str, value: object) -> DatabaseDamaged:

@@ -28,6 +28,16 @@ class Watch(Protocol):
     def changed(self) -> bool:
         """Whether someone has since the last call. Raises DatabaseError."""
 
+    def write(self, change: Callable[[Session], object]) -> None:
+        """Make a change that this watch does not tell of; everybody else's before and after it are
+        told all the same. Raises DatabaseError, and then nothing was changed.
+        """
+
+    def ring(self, bell: Callable[[], None]) -> bool:
+        """Have ``bell`` called, in another thread, when something may have changed, this watch's
+        own writes included; False where nobody tells, and ``changed`` has to be asked often.
+        """
+
     def close(self) -> None:
         """End watching."""
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import DateTime
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+
+def from_json(text: str) -> Any:
+    """What a column of JSON holds. Nearly all hold nothing: 0.1 us instead of 3."""
+    return [] if text == "[]" else json.loads(text)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

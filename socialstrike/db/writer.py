@@ -61,10 +61,17 @@ class Writer:
         What it returns for the item is returned here once it is durable, or raised where that is
         an exception. Where the call itself fails, each item gets a call of its own.
         """
-        future: Future[T] = Future()
-        self._jobs.put(_Job(future, shared=change, item=item))
+        future = self.hand_in(change, item)
         with self._database.fit():
             return future.result()
+
+    def hand_in(self, change: Together[A, T], item: A) -> Future[T]:
+        """As ``run_together``, without waiting. The future's callbacks are called in the writer's
+        own thread, and must not wait for it.
+        """
+        future: Future[T] = Future()
+        self._jobs.put(_Job(future, shared=change, item=item))
+        return future
 
     def close(self) -> None:
         """Finish what was handed in, then end."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import Executable, Integer, Row, bindparam, func, insert, select
 from sqlalchemy.orm import Session, aliased
 
 from socialstrike import audit
+from socialstrike.db.many import Change, change_all
 from socialstrike.db.models import Account, Base, Delivery, Home
 from socialstrike.db.types import UtcDateTime
 from socialstrike.i18n import stored
@@ -86,7 +87,7 @@ def claim(session: Session, *, now: datetime, owner: str, lease: float, most: in
         moves.append(Move(job, changes))
     move_all(session, moves, Event.CLAIM, now=now, actor=owner)
     return [
-        replace(job, fence=changes["fence"], state=State.PUBLISHING) for job, changes, _ in moves
+        job._replace(fence=changes["fence"], state=State.PUBLISHING) for job, changes, _ in moves
     ]
 
 
@@ -150,7 +151,7 @@ def begin_all(
             begun.append(Stale(why))
             continue
         number = row.attempts + 1
-        ticketed = replace(job, attempts=number, started_at=job.started_at or now)
+        ticketed = job._replace(attempts=number, started_at=job.started_at or now)
         begun.append(Begun(ticketed, number, now))
         audit.append(session, now, "attempt.started", owner, **job.facts(), attempt=number)
     if tickets := [each for each in begun if isinstance(each, Begun)]:
@@ -207,8 +208,7 @@ def _held_back(row: Row[Any]) -> str | None:
 
 
 def _write_tickets(session: Session, tickets: Sequence[Begun], owner: str) -> None:
-    connection = session.connection()
-    connection.execute(
+    session.connection().execute(
         insert(_ATTEMPTS),
         [
             {
@@ -221,26 +221,21 @@ def _write_tickets(session: Session, tickets: Sequence[Begun], owner: str) -> No
             for ticket in tickets
         ],
     )
-    connection.execute(
-        _TICKETED,
+    change_all(
+        session,
+        _DELIVERIES,
         [
-            {"its_id": ticket.job.delivery, "number": ticket.number, "at": ticket.at}
-            for ticket in tickets
+            Change(
+                {"id": each.job.delivery, "fence": each.job.fence},
+                # The first attempt's start stays: a look-up must reach back to it.
+                {"attempts": each.number, "started_at": each.job.started_at, "updated_at": each.at},
+            )
+            for each in tickets
         ],
     )
 
 
 _ATTEMPTS, _DELIVERIES = Base.metadata.tables["attempts"], Base.metadata.tables["deliveries"]
-_TICKETED = (
-    update(_DELIVERIES)
-    .where(_DELIVERIES.c.id == bindparam("its_id"))
-    .values(
-        attempts=bindparam("number"),
-        # The first attempt's start: a look-up must reach back to it.
-        started_at=func.coalesce(_DELIVERIES.c.started_at, bindparam("at")),
-        updated_at=bindparam("at"),
-    )
-)
 
 
 def claim_doubts(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -45,5 +44,5 @@ def honour(session: Session, job: Job, *, now: datetime, actor: str) -> bool:
     """What a person wanted while the copy was out: what was cancelled leaves the queue."""
     if job.take_back != Wanted.CANCELLED:
         return True
-    back = replace(job, state=State.SCHEDULED)
+    back = job._replace(state=State.SCHEDULED)
     return move(session, back, Event.CANCEL, now=now, actor=actor)

@@ -146,7 +146,7 @@ def claim_hand_overs(
         }
         if move(session, job, Event.CLAIM, now=now, actor=owner, changes=changes):
             taken.add(job.account_id)
-            claimed.append(replace(job, fence=fence, state=State.PUBLISHING))
+            claimed.append(job._replace(fence=fence, state=State.PUBLISHING))
     return claimed
 
 
@@ -160,7 +160,7 @@ def begin_hand_over(session: Session, job: Job, *, now: datetime, owner: str) ->
         raise Stale(stored("it is too late to hand it off"))
     begun = begin(session, job, now=now, owner=owner)
     put(session, job, handed_at=now, hand_off_at=None, scheduled_id=None)
-    held = replace(begun.job, handed_at=now, hand_off_at=None, scheduled_id=None)
+    held = begun.job._replace(handed_at=now, hand_off_at=None, scheduled_id=None)
     return replace(begun, job=held)
 
 
@@ -184,7 +184,7 @@ def ask_back(
                 changes |= {"next_at": now, "lookups": 0}
             put(session, job, **changes)
             audit.append(session, now, "take_back.asked", actor, **job.facts(), wanted=str(wanted))
-            job = replace(job, take_back=str(wanted))  # noqa: PLW2901  (the same, a step later)
+            job = job._replace(take_back=str(wanted))  # noqa: PLW2901  (the same, a step later)
         asked.append(job)
     return asked
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, Update, bindparam, exists, select, update
+from sqlalchemy import Row, Select, bindparam, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from socialstrike import audit, lifecycle
 from socialstrike.audit.chain import Fact, commitment
+from socialstrike.db.many import Change, change_all
 from socialstrike.db.models import Account, Base, Campaign, Delivery, Post
-from socialstrike.db.schema import Kind, kinds_of, refuse_misfits
+from socialstrike.db.schema import Fitting
 from socialstrike.db.session import affected
 from socialstrike.i18n import stored
 from socialstrike.lifecycle import Event, State
@@ -32,8 +32,7 @@ _ENDS_BELOW = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One delivery, read at one moment. ``fence`` says which claim of it this is.
 
     ``after`` is the delivery of the thread's part before it; ``leads``: a part comes after it.
@@ -146,7 +145,7 @@ def content_of(job: Job, text: str | None = None) -> dict[str, Any]:
     )
 
 
-_FIELDS = tuple(field.name for field in fields(Job))
+_MEDIA, _STATE = Job._fields.index("media"), Job._fields.index("state")
 
 
 def load(
@@ -160,21 +159,23 @@ def load(
     statement = _loading()
     if lock:
         statement = statement.with_for_update(of=Delivery)
-    rows = session.execute(statement, {"ids": list(ids)})
+    session.flush()
+    # Beside the session's own ways, which take 10 us a row.
+    rows = session.connection().execute(statement, {"ids": list(ids)})
     # Told apart here: with the state in the question SQLite walks the index of all in that state.
     return [_job(row) for row in rows if state is None or row.state == state]
 
 
 def _job(row: Row[Any]) -> Job:
-    refuse_misfits(_kinds(), row)
-    named: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))
-    named["media"], named["state"] = tuple(named["media"]), State(named["state"])
-    return Job(**named)
+    _fitting().refuse(row)
+    values = [*row]
+    values[_MEDIA], values[_STATE] = tuple(values[_MEDIA]), State(values[_STATE])
+    return Job._make(values)
 
 
 @cache
-def _kinds() -> tuple[Kind, ...]:
-    return kinds_of(_loading().selected_columns)
+def _fitting() -> Fitting:
+    return Fitting(_loading().selected_columns)
 
 
 @cache
@@ -266,40 +267,25 @@ def move_all(
 ) -> None:
     """As ``move``, for jobs of one state that this transaction has read and locked.
 
-    All change the same columns. In one statement: 0.04 ms each instead of 1.
+    All change the same columns. In one statement: 0.03 ms each instead of 1.
     """
     if not moves:
         return
     state = lifecycle.after(moves[0].job.state, event)
     assert state not in _ENDS_BELOW
-    rows = [
-        {
-            "its_id": job.delivery,
-            "its_state": str(job.state),
-            "its_fence": job.fence,
-            **{f"to_{name}": value for name, value in changes.items()},
-            "to_state": str(state),
-            "to_updated_at": now,
-        }
-        for job, changes, _ in moves
-    ]
-    session.connection().execute(_swap((*moves[0].changes, "state", "updated_at")), rows)
+    change_all(
+        session,
+        Base.metadata.tables["deliveries"],
+        [
+            Change(
+                {"id": job.delivery, "state": str(job.state), "fence": job.fence},
+                {**changes, "state": str(state), "updated_at": now},
+            )
+            for job, changes, _ in moves
+        ],
+    )
     for job, _, facts in moves:
         audit.append(session, now, f"delivery.{state}", actor, **{**job.facts(), **facts})
-
-
-@cache
-def _swap(columns: tuple[str, ...]) -> Update:
-    table = Base.metadata.tables["deliveries"]
-    return (
-        update(table)
-        .where(
-            table.c.id == bindparam("its_id"),
-            table.c.state == bindparam("its_state"),
-            table.c.fence == bindparam("its_fence"),
-        )
-        .values({name: bindparam(f"to_{name}") for name in columns})
-    )
 
 
 def end_below(

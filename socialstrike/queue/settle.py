@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from socialstrike import audit
 from socialstrike.audit.chain import Fact
 from socialstrike.content import printable
+from socialstrike.db.many import Change, change_all
 from socialstrike.db.models import Account, Attempt, Base, Delivery
 from socialstrike.db.session import affected
 from socialstrike.i18n import stored
@@ -352,20 +353,15 @@ def _close(
     error: str | None = None,
 ) -> None:
     """Close attempts: of which job, the number, and the id that the platform gave."""
-    rows = [
-        {
-            "its_delivery": job.delivery,
-            "its_number": number,
-            "ended_at": now,
-            "outcome": outcome,
-            "error": error,
-            "remote_id": remote_id,
-        }
+    closed = [
+        Change(
+            {"delivery_id": job.delivery, "number": number},
+            {"ended_at": now, "outcome": outcome, "error": error, "remote_id": remote_id},
+        )
         for job, number, remote_id in ends
         if number is not None
     ]
-    if rows:
-        session.connection().execute(_CLOSED, rows)
+    change_all(session, Base.metadata.tables["attempts"], closed)
 
 
 def _late(
@@ -383,17 +379,6 @@ def _late(
     audit.append(session, now, "attempt.late", actor, **{**job.facts(), **told})
 
 
-_ATTEMPTS = Base.metadata.tables["attempts"]
-_CLOSED = (
-    update(_ATTEMPTS)
-    .where(
-        _ATTEMPTS.c.delivery_id == bindparam("its_delivery"),
-        _ATTEMPTS.c.number == bindparam("its_number"),
-    )
-    .values(
-        {name: bindparam(name) for name in ("ended_at", "outcome", "error", "remote_id")},
-    )
-)
 _STANDING = (
     select(Delivery.id, Delivery.state, Delivery.fence)
     .where(Delivery.id.in_(bindparam("ids", expanding=True)))

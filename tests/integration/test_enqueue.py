@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -73,7 +72,7 @@ def test_what_is_stored_is_committed_to_and_a_change_is_noticed(strike) -> None:
     [job] = strike.claim()
     assert job.intact()
     for change in ({"text": "autre"}, {"link": "https://example.org"}, {"account": "b"}):
-        assert not replace(job, **change).intact()
+        assert not job._replace(**change).intact()
 
 
 def test_a_picture_is_kept_as_it_was_at_import(strike, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from socialstrike import heartbeat, queue
 from socialstrike.clock import SystemClock
 from socialstrike.config import Settings
 from socialstrike.db.migrate import open_database
+from socialstrike.db.session import Database
 from socialstrike.exceptions import AnotherScheduler
 from socialstrike.scheduler import Scheduler
 from socialstrike.vault import Vault
@@ -357,6 +358,27 @@ def test_a_database_locked_for_a_while_loses_nothing(live, sandbox) -> None:
         holder.execute("ROLLBACK")
         holder.close()
         until(lambda: live.state(delivery) == "published")
+    assert len(sandbox.posts()) == 1
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_a_stop_waits_for_an_outcome_that_cannot_be_written_yet(live, sandbox) -> None:
+    sandbox.add_fault("slow", account="a", seconds=0.5)
+    [delivery] = live.post("a")
+    seen, live.database = live.database, Database(live.database.path, busy_timeout=0.05)
+    holder = sqlite3.connect(seen.path, isolation_level=None, timeout=5, check_same_thread=False)
+    with running(_scheduler(live, read_timeout=20)) as scheduler:
+        until(lambda: live.row(delivery).attempts == 1)
+        holder.execute("BEGIN IMMEDIATE")
+        free = threading.Timer(1.5, lambda: holder.execute("ROLLBACK"))
+        free.start()
+        scheduler.stop()
+    free.join()
+    holder.close()
+    live.database.dispose()
+    live.database = seen
+    assert live.state(delivery) == "published"
+    assert live.row(delivery).lookups == 0
     assert len(sandbox.posts()) == 1
 
 

@@ -15,7 +15,7 @@ from socialstrike.db.models import Account, Campaign, Delivery, Post
 from socialstrike.exceptions import InvalidInput
 from socialstrike.i18n import tr
 from socialstrike.post_file import thread
-from socialstrike.post_file.times import Calendar
+from socialstrike.post_file.times import Calendar, from_now
 from socialstrike.queue import Change, Job, select_ids
 
 
@@ -59,13 +59,14 @@ def reworded(session: Session, ids: Sequence[int], rewrite: Callable[[str], str]
 
 def moved_to(session: Session, ids: Sequence[int], at: str, now: datetime) -> list[Change]:
     """The deliveries, with what waits of their threads, at another time, written as in a post file:
-    in each one's own zone, ``D`` being its campaign's day. Raises NotFound, or InvalidInput where
-    the time cannot be used.
+    in each one's own zone, ``D`` being its campaign's day; or ``now``, or a delay such as ``+10m``.
+    Raises NotFound, or InvalidInput where the time cannot be used.
     """
+    wanted = from_now(at.strip(), now)
 
     def moment(row: _Row) -> datetime:
         day = row.campaign.day if row.campaign is not None else None
-        return Calendar(ZoneInfo(row.timezone), day).resolve(at)
+        return Calendar(ZoneInfo(row.timezone), day).resolve(wanted)
 
     return _moved(session, queue.whole(session, ids), moment, now)
 

@@ -66,7 +66,7 @@ def reschedule(
     post: OfPost = None,
     at: Annotated[
         str | None,
-        typer.Option("--at", help="The new time: 2020-01-24T09:00, or 'D-1 09:00'."),
+        typer.Option("--at", help="The new time: 2020-01-24T09:00, 'D-1 09:00', +10m, or now."),
     ] = None,
     later: Annotated[str | None, typer.Option("--later", help="By how much: 30m, 2h.")] = None,
     earlier: Annotated[str | None, typer.Option("--earlier", help="Likewise.")] = None,

@@ -33,7 +33,7 @@ from socialstrike.post_file.nodes import (
 )
 from socialstrike.post_file.pictures import Album
 from socialstrike.post_file.pile import Pile
-from socialstrike.post_file.times import DEFAULT_ZONE, Calendar, duration, zone_of
+from socialstrike.post_file.times import DEFAULT_ZONE, Calendar, from_now, zone_of
 
 __all__ = [
     "DEFAULT_ZONE",
@@ -143,11 +143,16 @@ def drafts(
     Raises InvalidFile, whose problems name the arguments.
     """
     report = Report(tr("posts add"))
+    try:
+        at = from_now(at.strip(), now)
+    except InvalidInput as error:
+        report.error(None, "at", str(error))
+        at = now.isoformat(timespec="seconds")
     values: dict[str, Node] = {
         "kind": Scalar(kind),
         "text": Scalar(text),
         "to": Items(tuple(map(Scalar, to))),
-        "at": Scalar(_from_now(at.strip(), now, report)),
+        "at": Scalar(at),
         "media": Items(
             tuple(Fields({"file": Scalar(str(path)), "alt": Scalar(alt)}) for path, alt in media)
         ),
@@ -366,16 +371,3 @@ def _merged(first: Draft, again: Draft, report: Report) -> Draft:
             ),
         )
     return structs.replace(first, deliveries=first.deliveries + new)
-
-
-def _from_now(written: str, now: datetime, report: Report) -> str:
-    """``now`` and delays as a time the calendar reads; anything else as it is."""
-    if written.lower() == "now":
-        return now.isoformat(timespec="seconds")
-    if not written.startswith("+"):
-        return written
-    try:
-        return (now + duration(written[1:])).isoformat(timespec="seconds")
-    except InvalidInput as error:
-        report.error(None, "at", str(error))
-        return now.isoformat(timespec="seconds")

@@ -143,6 +143,20 @@ def duration(written: str) -> timedelta:
     return length
 
 
+def from_now(written: str, now: datetime) -> str:
+    """``now`` and delays such as ``+10m`` as a time that a calendar reads, up to a second later
+    than they say; anything else as it is. ``now`` is aware. Raises InvalidInput for no delay.
+    """
+    if written.lower() == "now":
+        delay = timedelta(0)
+    elif written.startswith("+"):
+        delay = duration(written[1:])
+    else:
+        return written
+    # Rounded up: a whole second that has begun has passed.
+    return (now + delay + timedelta(microseconds=999_999)).isoformat(timespec="seconds")
+
+
 def zone_of(name: str) -> ZoneInfo:
     """The time zone called ``name``. Raises WrongTime with the nearest name."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -65,6 +66,13 @@ def test_a_move_takes_the_lateness_limit_along_and_the_local_time(queued: Any) -
     )
     assert moved["late_after"] != first["late_after"]
 
+    for at, least in (("now", timedelta(0)), ("+10m", timedelta(minutes=10))):
+        before = datetime.now(UTC)
+        assert queued.run("posts", "reschedule", "1", "--at", at).code == 0
+        moved = queued.call("posts", "show", "1", "--json").json()
+        due = datetime.fromisoformat(moved["due_at"])
+        assert before + least <= due <= datetime.now(UTC) + least + timedelta(seconds=1)
+
     later = queued.call("posts", "reschedule", "--account", "collectif-x", "--later", "1h30")
     assert later.code == 0, later.said
     times = {row["id"]: row["due_at"] for row in _by_id(queued).values()}
@@ -84,6 +92,7 @@ def test_a_move_takes_the_lateness_limit_along_and_the_local_time(queued: Any) -
         (("reschedule", "1", "--at", "2020-01-24T09:00"), "which has passed"),
         (("reschedule", "1", "--at", "2031-03-30T02:30"), "does not exist"),
         (("reschedule", "1", "--earlier", "soon"), "is no duration"),
+        (("reschedule", "1", "--at", "+soon"), "is no duration"),
         (("reschedule", "1", "--later", "1h", "--earlier", "1h"), "give one of"),
     ],
 )

@@ -256,7 +256,7 @@ class _Recording(_Connection):
 
     def request(self, *args: Any, **named: Any) -> None:
         """As urllib3's; but a short body leaves with the headers, which saves a system call."""
-        self._gathering = True
+        self._unsent, self._gathering = [], True  # what a failed one left is nobody's
         try:
             super().request(*args, **named)
         finally:

@@ -15,6 +15,7 @@ import requests
 
 from socialstrike.exceptions import InvalidInput
 from socialstrike.platforms import connections, transport
+from socialstrike.platforms.addresses import Reach
 from socialstrike.platforms.base import OutcomeUnknown, TemporarilyUnavailable
 from socialstrike.platforms.credentials import Access
 
@@ -298,6 +299,29 @@ def test_all_accounts_share_the_connections_of_the_process(
 
     assert len(server.requests) == 6
     assert len(server.connections) == 1
+
+
+def test_what_a_broken_request_left_behind_never_leaves_with_the_next(
+    serve: Callable[[Handler], Server],
+) -> None:
+    server = serve(answering(OK))
+    _, _, port = server.base_url.rpartition(":")
+    connections._wire.deadline, connections._wire.reach = time.monotonic() + 10, Reach.LOOPBACK
+    connection = connections._Http("127.0.0.1", int(port), timeout=5)
+
+    def breaking() -> Iterator[bytes]:
+        yield b"secret"
+        raise KeyError
+
+    with contextlib.closing(connection):
+        with pytest.raises(KeyError):
+            connection.request("POST", "/first", body=breaking())
+        connection.close()
+        connection.request("POST", "/second", body=b"two", headers={"Content-Length": "3"})
+        assert connection.getresponse().status == 200
+    [request] = server.requests
+    assert request.startswith(b"POST /second ")
+    assert request.endswith(b"\r\n\r\ntwo")
 
 
 def test_a_connection_idle_for_long_is_opened_anew_before_a_post(

@@ -89,7 +89,7 @@ def _moved(
         due_at, old = moment(row), row.change
         if due_at == old.due_at:
             continue
-        if due_at < now:
+        if due_at < now.replace(microsecond=0):  # the second that has begun is now
             wrong.append(
                 tr(
                     "delivery {delivery} would be due at {due_at:%Y-%m-%d %H:%M} UTC, which has"

@@ -144,7 +144,7 @@ def duration(written: str) -> timedelta:
 
 
 def from_now(written: str, now: datetime) -> str:
-    """``now`` and delays such as ``+10m`` as a time that a calendar reads, up to a second later
+    """``now`` and delays such as ``+10m`` as a time that a calendar reads, up to a second earlier
     than they say; anything else as it is. ``now`` is aware. Raises InvalidInput for no delay.
     """
     if written.lower() == "now":
@@ -153,8 +153,7 @@ def from_now(written: str, now: datetime) -> str:
         delay = duration(written[1:])
     else:
         return written
-    # Rounded up: a whole second that has begun has passed.
-    return (now + delay + timedelta(microseconds=999_999)).isoformat(timespec="seconds")
+    return (now + delay).isoformat(timespec="seconds")
 
 
 def zone_of(name: str) -> ZoneInfo:

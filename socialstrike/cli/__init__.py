@@ -90,9 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader went away (``| head``); leave without a word, and without Python's own.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(1)
     except OSError as error:
+        _drop_what_cannot_be_written()
         place = error.filename or tr("a file or the output")
         output.error(
             tr(
@@ -145,6 +146,19 @@ def _open_streams() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal in an old encoding must not stop a strike: what it lacks becomes "?".
             stream.reconfigure(errors="replace")
+
+
+def _drop_output() -> None:
+    """What is still to be written to standard output goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _drop_what_cannot_be_written() -> None:
+    """Python tries once more at its end; where that fails too, it changes our exit code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
 
 
 def _hoisted(given: list[str]) -> list[str]:

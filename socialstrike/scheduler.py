@@ -129,6 +129,7 @@ class Scheduler:
         self._wake.set()
 
     def _end(self) -> None:
+        """As ``stop``, for a signal handler: to wake a thread takes a lock that it may hold."""
         self._ending = True
 
     @contextmanager

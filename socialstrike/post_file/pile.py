@@ -22,13 +22,13 @@ _LARGE = 16
 def _plain(value: Any) -> bytes:
     """A picture's path as bytes: its name need not be text."""
     if not isinstance(value, Path):
-        raise NotImplementedError
+        raise TypeError(f"a draft holds a {type(value).__name__}, which is not packed")
     return os.fsencode(value)
 
 
 def _path(kind: type, value: Any) -> Path:
     if kind is not Path:
-        raise NotImplementedError
+        raise TypeError(f"a draft holds a {kind.__name__}, which is not packed")
     return Path(os.fsdecode(value))
 
 

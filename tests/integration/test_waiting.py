@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from socialstrike import heartbeat, queue, scheduler
+from socialstrike import garbage, heartbeat, queue, scheduler
 from socialstrike.clock import SystemClock
 from socialstrike.config import Settings
 from socialstrike.db.inotify import Inotify
@@ -188,3 +188,20 @@ def test_a_disk_that_tells_nothing_is_asked_often(
     finally:
         waiting.stop()
         thread.join(30)
+
+
+@pytest.mark.parametrize(("ahead", "collected"), [(None, True), (30.0, True), (1.0, False)])
+@sqlite_only
+def test_garbage_is_collected_before_a_burst_and_never_when_something_is_due(
+    waiting: Scheduler,
+    strike,
+    monkeypatch: pytest.MonkeyPatch,
+    ahead: float | None,
+    collected: bool,
+) -> None:
+    settled: list[None] = []
+    monkeypatch.setattr(garbage, "settle", lambda: settled.append(None))
+    waiting._next = None if ahead is None else strike.now + timedelta(seconds=ahead)
+    waiting._warm()
+    assert bool(settled) is collected
+    waiting._writer.close()
